@@ -1,0 +1,14 @@
+//! `orchestrate`: reproducible customer segmentation from pipelines in YAML.
+//!
+//! The layers, from the ground up; each imports only what stands before it:
+//! `base`, `frame`, `store`, `stage`, `engine`, `ml`, `kinds`, `app`, `report`, `cli`.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![deny(clippy::todo, clippy::dbg_macro, clippy::unimplemented)]
+
+pub mod base;
+pub mod frame;
+pub mod kinds;
+pub mod ml;
+pub mod stage;

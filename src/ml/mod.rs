@@ -1,0 +1,14 @@
+//! Mathematics: clustering, classification, their preparation and their scores.
+//! No files, no clock, no Arrow types: matrices and slices in, models and scores out.
+//!
+//! Rules that all of it keeps, because results are hashed:
+//! - sums over rows run over the fixed chunks of [`crate::base::pool`], merged in chunk order;
+//! - `exp`, `ln`, `pow` and the like come from [`math`], never from the system's C library;
+//! - randomness comes from [`rng`] and a seed that is a parameter;
+//! - no hash map is iterated, and every tie has a stated winner.
+
+pub mod error;
+pub mod math;
+pub mod rng;
+
+pub use crate::base::matrix::Matrix;

@@ -1,0 +1,266 @@
+//! What a running stage holds: parameters, inputs, sinks, threads. Never a path, the store, the clock or
+//! the environment (a `command` alone is lent a scratch folder and declared variables).
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    base::hash::ContentHash,
+    frame::{self, FrameError, Table},
+    stage::{error::StageError, work::Work},
+};
+
+/// Opens an input's bytes.
+type Opener = dyn Fn() -> io::Result<File> + Send + Sync;
+
+/// The bytes on an input port.
+#[derive(Clone)]
+pub struct Input {
+    /// What to call it in messages: `customers.table`, or a source file's relative path.
+    pub label: String,
+    /// The hash of its bytes.
+    pub hash: ContentHash,
+    bytes: InputBytes,
+}
+
+#[derive(Clone)]
+enum InputBytes {
+    File(Arc<Opener>),
+    Memory(Bytes),
+}
+
+impl Input {
+    /// Makes an input that is read from a file.
+    pub fn from_file(
+        label: impl Into<String>,
+        hash: ContentHash,
+        open: impl Fn() -> io::Result<File> + Send + Sync + 'static,
+    ) -> Input {
+        Input { label: label.into(), hash, bytes: InputBytes::File(Arc::new(open)) }
+    }
+
+    /// Makes an input that is in memory.
+    pub fn from_bytes(label: impl Into<String>, bytes: impl Into<Bytes>) -> Input {
+        let bytes = bytes.into();
+        Input {
+            label: label.into(),
+            hash: ContentHash::of(&bytes),
+            bytes: InputBytes::Memory(bytes),
+        }
+    }
+
+    /// Reads the whole table.
+    ///
+    /// # Errors
+    /// If the bytes are not Parquet or cannot be read.
+    pub fn table(&self) -> Result<Table, FrameError> {
+        match &self.bytes {
+            InputBytes::File(open) => frame::parquet::read(open()?),
+            InputBytes::Memory(bytes) => frame::parquet::read(bytes.clone()),
+        }
+    }
+
+    /// Opens the bytes as a stream.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn reader(&self) -> io::Result<Box<dyn Read + Send>> {
+        match &self.bytes {
+            InputBytes::File(open) => Ok(Box::new(open()?)),
+            InputBytes::Memory(bytes) => Ok(Box::new(io::Cursor::new(bytes.clone()))),
+        }
+    }
+}
+
+/// A whole stage on a `candidates` port.
+#[derive(Clone)]
+pub struct Candidate {
+    /// Its instance name: `kmeans/k=4`.
+    pub name: String,
+    /// Its kind: `cluster.kmeans`.
+    pub kind: String,
+    /// Its canonical parameters.
+    pub params: Value,
+    /// Its outputs by port.
+    pub ports: BTreeMap<String, Input>,
+}
+
+impl Candidate {
+    /// Reads one of the candidate's outputs.
+    ///
+    /// # Errors
+    /// If it has no such output or the bytes are damaged.
+    pub fn table(&self, port: &str) -> Result<Table, StageError> {
+        let input = self.ports.get(port).ok_or_else(|| {
+            StageError::Internal(format!("candidate `{}` has no output `{port}`", self.name))
+        })?;
+        Ok(input.table()?)
+    }
+}
+
+/// Everything that arrives at a stage.
+#[derive(Clone, Default)]
+pub struct Arrivals {
+    /// Single inputs by port.
+    pub single: BTreeMap<String, Input>,
+    /// Whole stages by port, sorted by name.
+    pub candidates: BTreeMap<String, Vec<Candidate>>,
+    /// Source files in the order of their sorted relative paths.
+    pub files: Vec<Input>,
+    /// Declared environment variables.
+    pub env: BTreeMap<String, String>,
+    /// An empty folder, for `command` stages only.
+    pub scratch: Option<PathBuf>,
+}
+
+/// Where outputs go. The engine hashes what is written and commits it when the stage succeeds.
+pub trait Outputs: Send {
+    /// Opens the sink of an output; each may be opened once.
+    ///
+    /// # Errors
+    /// If the port does not exist, was opened before, or the medium fails.
+    fn open(&mut self, port: &str) -> io::Result<Box<dyn Write + Send + '_>>;
+
+    /// Notes how many rows an output has.
+    fn set_rows(&mut self, port: &str, rows: u64);
+
+    /// Notes something a person should hear of: rows dropped, a value coerced, an iteration cap met.
+    fn note(&mut self, text: String);
+}
+
+/// What a running stage holds.
+pub struct StageCtx<'a> {
+    /// Threads, progress, cancellation.
+    pub work: &'a Work,
+    params: &'a Value,
+    arrivals: &'a Arrivals,
+    outputs: &'a mut dyn Outputs,
+}
+
+impl<'a> StageCtx<'a> {
+    /// Puts a context together.
+    pub fn new(
+        work: &'a Work,
+        params: &'a Value,
+        arrivals: &'a Arrivals,
+        outputs: &'a mut dyn Outputs,
+    ) -> StageCtx<'a> {
+        StageCtx { work, params, arrivals, outputs }
+    }
+
+    /// Returns the canonical parameters as the kind's own struct. Defaults are filled in already.
+    ///
+    /// # Errors
+    /// [`StageError::Internal`] if the struct does not match the kind's own description.
+    pub fn params<P: DeserializeOwned>(&self) -> Result<P, StageError> {
+        serde_json::from_value(self.params.clone())
+            .map_err(|error| StageError::Internal(format!("parameters: {error}")))
+    }
+
+    /// Returns the canonical parameters as they stand.
+    pub fn raw_params(&self) -> &'a Value {
+        self.params
+    }
+
+    /// Returns all single inputs, by port.
+    pub fn inputs(&self) -> &'a BTreeMap<String, Input> {
+        &self.arrivals.single
+    }
+
+    /// Returns a single input, if it is connected.
+    pub fn input(&self, port: &str) -> Option<&'a Input> {
+        self.arrivals.single.get(port)
+    }
+
+    /// Reads the table on a required input.
+    ///
+    /// # Errors
+    /// If the bytes are damaged.
+    pub fn table(&self, port: &str) -> Result<Table, StageError> {
+        let input = self
+            .input(port)
+            .ok_or_else(|| StageError::Internal(format!("input `{port}` is not connected")))?;
+        Ok(input.table()?)
+    }
+
+    /// Reads the table on an optional input.
+    ///
+    /// # Errors
+    /// If the bytes are damaged.
+    pub fn optional_table(&self, port: &str) -> Result<Option<Table>, StageError> {
+        self.input(port).map(|input| input.table()).transpose().map_err(StageError::from)
+    }
+
+    /// Returns the whole stages on a `candidates` port, sorted by name.
+    pub fn candidates(&self, port: &str) -> &'a [Candidate] {
+        self.arrivals.candidates.get(port).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the source files in the order of their sorted relative paths.
+    pub fn files(&self) -> &'a [Input] {
+        &self.arrivals.files
+    }
+
+    /// Returns the declared environment variables.
+    pub fn env(&self) -> &'a BTreeMap<String, String> {
+        &self.arrivals.env
+    }
+
+    /// Returns the scratch folder of a `command`.
+    pub fn scratch(&self) -> Option<&'a Path> {
+        self.arrivals.scratch.as_deref()
+    }
+
+    /// Writes a table to an output.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn write(&mut self, port: &str, table: &Table) -> Result<(), StageError> {
+        let failed = |error| StageError::Io { intent: format!("writing output `{port}`"), error };
+        let sink = self.outputs.open(port).map_err(failed)?;
+        frame::parquet::write(table, sink).map_err(|error| match error {
+            FrameError::Io(error) => failed(error),
+            other => failed(io::Error::other(other.to_string())),
+        })?;
+        self.outputs.set_rows(port, table.n_rows() as u64);
+        Ok(())
+    }
+
+    /// Writes bytes (an HTML page, a command's file) to an output.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn write_bytes(&mut self, port: &str, bytes: &[u8]) -> Result<(), StageError> {
+        let failed = |error| StageError::Io { intent: format!("writing output `{port}`"), error };
+        self.outputs.open(port).map_err(failed)?.write_all(bytes).map_err(failed)
+    }
+
+    /// Opens an output's sink, to stream into it.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn sink(&mut self, port: &str) -> Result<Box<dyn Write + Send + '_>, StageError> {
+        self.outputs
+            .open(port)
+            .map_err(|error| StageError::Io { intent: format!("writing output `{port}`"), error })
+    }
+
+    /// Notes how many rows an output written through [`StageCtx::sink`] has.
+    pub fn set_rows(&mut self, port: &str, rows: u64) {
+        self.outputs.set_rows(port, rows);
+    }
+
+    /// Tells a person something: rows dropped, a value coerced, an iteration cap met.
+    pub fn note(&mut self, text: impl Into<String>) {
+        self.outputs.note(text.into());
+    }
+}

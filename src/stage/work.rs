@@ -1,0 +1,87 @@
+//! What running code is lent: threads, a way to say how far it is, a way to learn that it should stop.
+//! It does not know who listens.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use crate::base::pool::Pool;
+
+/// A flag that asks running work to stop at its next chance. Cloning shares the flag.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks everything that holds this flag to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Returns true once [`Cancel::cancel`] was called.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Counters that a running stage moves and a terminal reads. Cloning shares the counters.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    done: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Progress {
+    /// Sets how many units (rows, trees, iterations: the stage's own) there are in all.
+    pub fn set_total(&self, total: u64) {
+        self.0.total.store(total, Ordering::Relaxed);
+    }
+
+    /// Adds finished units.
+    pub fn advance(&self, units: u64) {
+        self.0.done.fetch_add(units, Ordering::Relaxed);
+    }
+
+    /// Returns `(done, total)`; a total of 0 means not known.
+    pub fn read(&self) -> (u64, u64) {
+        (self.0.done.load(Ordering::Relaxed), self.0.total.load(Ordering::Relaxed))
+    }
+}
+
+/// The three together, passed down to whatever takes long.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The shared threads.
+    pub pool: Pool,
+    /// Whether to stop.
+    pub cancel: Cancel,
+    /// How far we are.
+    pub progress: Progress,
+}
+
+/// The work was asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cancelled")]
+pub struct Cancelled;
+
+impl Work {
+    /// Makes a handle of its own with `n_threads` threads, for tests and one-off computations.
+    pub fn alone(n_threads: usize) -> Work {
+        Work {
+            pool: Pool::new(n_threads),
+            cancel: Cancel::default(),
+            progress: Progress::default(),
+        }
+    }
+
+    /// Returns an error once the work should stop; call it at every natural pause.
+    ///
+    /// # Errors
+    /// [`Cancelled`].
+    pub fn check(&self) -> Result<(), Cancelled> {
+        if self.cancel.is_cancelled() { Err(Cancelled) } else { Ok(()) }
+    }
+}
