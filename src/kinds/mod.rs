@@ -2,6 +2,8 @@
 //! Help, JSON Schema, documentation and completion are generated from this slice. It does not know how
 //! stages are scheduled, cached or stored.
 
+pub mod prepare;
+
 use crate::stage::kind::Kind;
 
 /// Every kind, in the order in which people meet them.

@@ -9,6 +9,9 @@
 
 pub mod error;
 pub mod math;
+pub mod optimize;
+pub mod power;
+pub mod quantiles;
 pub mod rng;
 
 pub use crate::base::matrix::Matrix;

@@ -1,0 +1,284 @@
+//! One column of levels: what is learnt from it and how a level becomes features.
+//! It does not know other columns.
+
+use std::collections::HashMap;
+
+use arrow::{
+    array::{Array, AsArray, StringArray},
+    compute,
+    datatypes::{DataType, Float64Type},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    frame::{FrameError, Table},
+    kinds::prepare::{
+        in_column,
+        numeric::Learnt,
+        settings::{CategoricalImpute, CategoricalSettings, Encode, Unknown},
+    },
+    stage::error::StageError,
+};
+
+/// The name of the feature or level that stands for all rare levels.
+pub const OTHER: &str = "<other>";
+/// The name of the level that stands for no value.
+pub const MISSING: &str = "<missing>";
+
+/// What was learnt from a column of levels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CategoricalColumn {
+    /// The column's name.
+    pub column: String,
+    /// How many of the rows learnt from had no value.
+    pub missing: u64,
+    /// The level that stands in for a missing one; `None`: missing is a level of its own.
+    pub fill: Option<String>,
+    /// Every level seen, numbers in numeric order, texts by their bytes, missing last.
+    pub levels: Vec<Level>,
+    /// How a level becomes numbers.
+    pub encode: Encode,
+    /// What becomes of a level that is not in `levels`.
+    pub unknown: Unknown,
+}
+
+/// A level seen when fitting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Level {
+    /// Its text; `None` for missing.
+    pub level: Option<String>,
+    /// Rows that had it, after imputing.
+    pub count: u64,
+    /// Whether it is rare and so part of `<other>`.
+    pub rare: bool,
+}
+
+/// Marks a row whose level is not known.
+const UNKNOWN: u32 = u32::MAX;
+
+impl CategoricalColumn {
+    /// Learns from the given rows of column `name`; `named` says whether a person chose it by name.
+    ///
+    /// # Errors
+    /// If the column is missing, has a type without levels, or more than `max_levels` though named.
+    pub fn fit(
+        table: &Table,
+        rows: &[usize],
+        name: &str,
+        named: bool,
+        settings: &CategoricalSettings,
+    ) -> Result<Learnt<CategoricalColumn>, StageError> {
+        let (texts, numbers) = read(table, name)?;
+        let (mut counts, n_missing) = count(&texts, rows);
+        sort_levels(&mut counts, numbers);
+        let fill = match settings.impute {
+            CategoricalImpute::None => None,
+            CategoricalImpute::Constant => Some(settings.fill_value.clone()),
+            CategoricalImpute::MostFrequent => match most_frequent(&counts) {
+                Some(level) => Some(level.to_string()),
+                None => return Ok(Learnt::LeftOut("it has no value in any row".to_string())),
+            },
+        };
+        if let (true, Some(fill)) = (n_missing > 0, &fill) {
+            match counts.iter_mut().find(|(level, _)| level == fill) {
+                Some((_, count)) => *count += n_missing,
+                None => {
+                    counts.push((fill, n_missing));
+                    sort_levels(&mut counts, numbers);
+                }
+            }
+        }
+        let rare = |count: u64| is_rare(count, rows.len(), settings);
+        let level = |(text, count): &(&str, u64)| Level {
+            level: Some((*text).to_string()),
+            count: *count,
+            rare: rare(*count),
+        };
+        let mut levels: Vec<Level> = counts.iter().map(level).collect();
+        if fill.is_none() && n_missing > 0 {
+            levels.push(Level { level: None, count: n_missing, rare: rare(n_missing) });
+        }
+        let column = CategoricalColumn {
+            column: name.to_string(),
+            missing: n_missing,
+            fill,
+            levels,
+            encode: settings.encode,
+            unknown: settings.unknown,
+        };
+        column.guarded(rows.len(), named, settings.max_levels)
+    }
+
+    /// Keeps names and ids from becoming thousands of features.
+    fn guarded(
+        self,
+        n_rows: usize,
+        named: bool,
+        max_levels: u64,
+    ) -> Result<Learnt<CategoricalColumn>, StageError> {
+        let n_slots = self.slots().len();
+        if self.encode != Encode::Onehot || n_slots as u64 <= max_levels {
+            let told = (n_slots == 1).then_some("constant");
+            return Ok(Learnt::Column(self, told));
+        }
+        let fact = format!(
+            "it has {n_slots} levels in {n_rows} rows, more than max_levels ({max_levels})"
+        );
+        let advice =
+            "pool rare levels with min_frequency, encode by frequency, or raise max_levels";
+        if named {
+            return Err(StageError::Data(format!("column `{}`: {fact}; {advice}", self.column)));
+        }
+        Ok(Learnt::LeftOut(format!("{fact}; to keep it, {advice}")))
+    }
+
+    /// Returns the levels that have a feature or code of their own, with their counts, in order;
+    /// `<other>` is last.
+    pub fn slots(&self) -> Vec<(String, u64)> {
+        let text = |level: &Level| level.level.clone().unwrap_or_else(|| MISSING.to_string());
+        let kept = self.levels.iter().filter(|l| !l.rare);
+        let mut slots: Vec<_> = kept.map(|level| (text(level), level.count)).collect();
+        if self.levels.iter().any(|l| l.rare) {
+            let pooled = self.levels.iter().filter(|l| l.rare).map(|l| l.count).sum();
+            slots.push((OTHER.to_string(), pooled));
+        }
+        slots
+    }
+
+    /// Returns how many rows it was learnt from.
+    pub fn n_rows(&self) -> u64 {
+        self.levels.iter().map(|l| l.count).sum()
+    }
+
+    /// Returns the number of features.
+    pub fn width(&self) -> usize {
+        if self.encode == Encode::Onehot { self.slots().len() } else { 1 }
+    }
+
+    /// Returns the value that each slot is encoded as; for one-hot the 1 of its own feature.
+    pub fn codes(&self) -> Vec<f64> {
+        let n_rows = self.n_rows().max(1) as f64;
+        let code = |(i, (_, count)): (usize, &(String, u64))| match self.encode {
+            Encode::Onehot => 1.0,
+            Encode::Ordinal => i as f64,
+            Encode::Frequency => *count as f64 / n_rows,
+        };
+        self.slots().iter().enumerate().map(code).collect()
+    }
+
+    /// Returns the value of a level that is not known (one-hot: of all features).
+    pub fn unknown_code(&self) -> f64 {
+        if self.encode == Encode::Ordinal { -1.0 } else { 0.0 }
+    }
+
+    /// Returns the slot of every row's level.
+    ///
+    /// # Errors
+    /// If the column is missing, or a level is unknown and `unknown: error` is set.
+    pub fn apply(&self, table: &Table) -> Result<Slots, StageError> {
+        let (texts, _) = read(table, &self.column)?;
+        let n_kept = self.levels.iter().filter(|l| !l.rare).count() as u32;
+        let any_rare = self.levels.iter().any(|l| l.rare);
+        let mut of_level: HashMap<&str, u32> = HashMap::with_capacity(self.levels.len());
+        let mut of_missing = None;
+        let mut next = 0;
+        for level in &self.levels {
+            let slot = if level.rare { n_kept } else { next };
+            next += u32::from(!level.rare);
+            match &level.level {
+                Some(text) => _ = of_level.insert(text, slot),
+                None => of_missing = Some(slot),
+            }
+        }
+        let otherwise = if self.unknown == Unknown::Other && any_rare { n_kept } else { UNKNOWN };
+        let slot = |(row, text): (usize, Option<&str>)| {
+            let found = match text.or(self.fill.as_deref()) {
+                Some(text) => of_level.get(text).copied(),
+                None => of_missing,
+            };
+            match found {
+                None if self.unknown == Unknown::Error => Err(self.not_known(row, text)),
+                found => Ok(found.unwrap_or(otherwise)),
+            }
+        };
+        Ok(Slots(texts.iter().enumerate().map(slot).collect::<Result<_, _>>()?))
+    }
+
+    fn not_known(&self, row: usize, text: Option<&str>) -> StageError {
+        let what = match text {
+            Some(text) => format!("the level `{text}` was"),
+            None => "missing values were".to_string(),
+        };
+        StageError::Data(format!(
+            "column `{}`, row {row}: {what} not there when the transform was fitted (`unknown: error`)",
+            self.column
+        ))
+    }
+}
+
+/// The slot of every row.
+pub struct Slots(Vec<u32>);
+
+impl Slots {
+    /// Returns the slot of a row; `None` for an unknown level.
+    pub fn of(&self, row: usize) -> Option<usize> {
+        self.0.get(row).filter(|slot| **slot != UNKNOWN).map(|slot| *slot as usize)
+    }
+}
+
+fn is_rare(count: u64, n_rows: usize, settings: &CategoricalSettings) -> bool {
+    match &settings.min_frequency {
+        None => false,
+        Some(least) => match least.as_u64() {
+            Some(least) => count < least,
+            None => (count as f64) < least.as_f64().unwrap_or(0.0) * n_rows as f64,
+        },
+    }
+}
+
+/// Counts the levels in the given rows, in no order, and the rows without one.
+fn count<'a>(texts: &'a StringArray, rows: &[usize]) -> (Vec<(&'a str, u64)>, u64) {
+    let mut counts: HashMap<&str, u64> = HashMap::new();
+    let mut n_missing = 0;
+    for &row in rows {
+        if row < texts.len() && texts.is_valid(row) {
+            *counts.entry(texts.value(row)).or_insert(0) += 1;
+        } else {
+            n_missing += 1;
+        }
+    }
+    (counts.into_iter().collect(), n_missing)
+}
+
+fn sort_levels(counts: &mut [(&str, u64)], numbers: bool) {
+    let number = |text: &str| if numbers { text.parse().unwrap_or(f64::MAX) } else { 0.0 };
+    counts.sort_unstable_by(|a, b| number(a.0).total_cmp(&number(b.0)).then(a.0.cmp(b.0)));
+}
+
+/// The first of the most frequent levels.
+fn most_frequent<'a>(counts: &[(&'a str, u64)]) -> Option<&'a str> {
+    let most = counts.iter().map(|(_, count)| *count).max()?;
+    counts.iter().find(|(_, count)| *count == most).map(|(level, _)| *level)
+}
+
+/// Reads a column as texts, and tells whether they are numbers. A whole float is spelled like an integer,
+/// so that a column may change from one to the other between fitting and applying.
+fn read(table: &Table, name: &str) -> Result<(StringArray, bool), StageError> {
+    let array = table.column(name).map_err(in_column)?;
+    let ty = array.data_type();
+    let texts = match ty {
+        DataType::Utf8 => array.as_string::<i32>().clone(),
+        DataType::Float64 => {
+            let spelled = |v: f64| (!v.is_nan()).then(|| (v + 0.0).to_string());
+            let floats = array.as_primitive::<Float64Type>();
+            StringArray::from_iter(floats.iter().map(|v| v.and_then(spelled)))
+        }
+        _ => {
+            let cast = compute::cast(array, &DataType::Utf8).map_err(FrameError::from)?;
+            cast.as_string::<i32>().clone()
+        }
+    };
+    Ok((texts, ty.is_numeric()))
+}

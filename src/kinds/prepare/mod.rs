@@ -1,0 +1,335 @@
+//! From a table to features: columns are chosen, filled, clipped, made symmetric, scaled, encoded and, if
+//! asked, reduced to principal components. What is learnt is a [`Preparation`], which is data: it is
+//! kept in models and gives the same features ever after. It does not know which stage it works for.
+//!
+//! A kind that prepares a table lists [`COLUMNS`], [`DROP`], [`numeric()`] and [`categorical()`] among its
+//! parameters (with its own defaults inside, from [`numeric_params`] and [`categorical_params`]), makes
+//! [`Settings`] of them, completes these with [`Settings::or_both`], and calls [`check`] before and
+//! [`Preparation::fit`] when it runs.
+//!
+//! - [`settings`]: the parameters and what they become.
+//! - [`select`]: which column goes to which group.
+//! - [`numeric`], [`categorical`]: one column.
+
+pub mod categorical;
+pub mod numeric;
+pub mod select;
+pub mod settings;
+
+use std::collections::HashSet;
+
+use arrow::datatypes::SchemaRef;
+use serde::{Deserialize, Serialize};
+
+pub use self::settings::{
+    COLUMNS, CategoricalSettings, DROP, NumericSettings, Settings, categorical, categorical_params,
+    numeric, numeric_params,
+};
+use self::{
+    categorical::{CategoricalColumn, MISSING, Slots},
+    numeric::{Learnt, NumericColumn},
+};
+use crate::{
+    frame::{FrameError, Table},
+    ml::Matrix,
+    stage::{error::StageError, kind::Problem, work::Work},
+};
+
+/// The version of [`Preparation`]'s JSON.
+const FORMAT: u32 = 1;
+
+/// A fitted preparation. Its JSON gives back exactly the same one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preparation {
+    format: u32,
+    /// How many rows it was learnt from.
+    pub n_rows: u64,
+    /// One entry a column: numeric ones first, then categorical ones, each in the table's order.
+    pub columns: Vec<Column>,
+}
+
+/// What was learnt from a column.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Column {
+    /// Of numbers.
+    Numeric(NumericColumn),
+    /// Of levels.
+    Categorical(CategoricalColumn),
+}
+
+/// A feature before any reduction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Feature {
+    /// Its unique name: `income`, `country=DE`.
+    pub name: String,
+    /// The input column it comes from.
+    pub column: String,
+}
+
+impl Preparation {
+    /// Learns from the given rows of `table`. Also returns what a person should hear of: columns left
+    /// out and why, constant columns.
+    ///
+    /// # Errors
+    /// If there are no rows, a named column is missing or has the wrong type, no column gives a feature,
+    /// or a value cannot be used; the text names the column.
+    pub fn fit(
+        table: &Table,
+        rows: &[usize],
+        settings: &Settings,
+        work: &Work,
+    ) -> Result<(Preparation, Vec<String>), StageError> {
+        if rows.is_empty() {
+            return Err(StageError::Data("there are no rows to learn from".to_string()));
+        }
+        if let Some(problem) = settings.problems().first() {
+            return Err(StageError::Data(format!(
+                "{}: {}",
+                problem.path.join("."),
+                problem.message
+            )));
+        }
+        let selection = select::select_at_run(&table.schema(), settings)?;
+        let mut notes = select::left_out_notes(&selection, settings);
+        let n_numeric = selection.numeric.len();
+        let n_columns = n_numeric + selection.categorical.len();
+        work.progress.set_total(n_columns as u64);
+        let learnt = work.pool.map(n_columns, |i| {
+            work.check()?;
+            let learnt = match (&settings.numeric, &settings.categorical) {
+                (Some(group), _) if i < n_numeric => {
+                    NumericColumn::fit(table, rows, &selection.numeric[i].name, group)?
+                        .map(Column::Numeric)
+                }
+                (_, Some(group)) => {
+                    let chosen = &selection.categorical[i - n_numeric];
+                    CategoricalColumn::fit(table, rows, &chosen.name, chosen.named, group)?
+                        .map(Column::Categorical)
+                }
+                _ => return Err(StageError::Internal("a column without a group".to_string())),
+            };
+            work.progress.advance(1);
+            Ok(learnt)
+        });
+        let names = selection.numeric.iter().chain(&selection.categorical).map(|c| &c.name);
+        let (mut columns, mut constant) = (Vec::new(), Vec::new());
+        for (name, learnt) in names.zip(learnt) {
+            match learnt? {
+                Learnt::Column(column, told) => {
+                    columns.push(column);
+                    constant.extend(told.map(|_| name.as_str()));
+                }
+                Learnt::LeftOut(why) => notes.push(format!("`{name}` is left out: {why}")),
+            }
+        }
+        if columns.is_empty() {
+            let why = if notes.is_empty() {
+                "no column is selected".to_string()
+            } else {
+                notes.join("; ")
+            };
+            return Err(StageError::Data(format!("there is nothing to make features of: {why}")));
+        }
+        if !constant.is_empty() {
+            notes.push(format!("the same value in every row: {}", select::list(&constant)));
+        }
+        Ok((Preparation { format: FORMAT, n_rows: rows.len() as u64, columns }, notes))
+    }
+
+    /// Returns the features of every row, shape `(n_rows, n_features)`. NaN only where a number is missing
+    /// and its column was fitted with `impute: none`.
+    ///
+    /// # Errors
+    /// If a column is missing or has another type, or a value has no feature; the text names column and row.
+    pub fn apply(&self, table: &Table, work: &Work) -> Result<Matrix, StageError> {
+        let read = work.pool.map(self.columns.len(), |i| {
+            work.check()?;
+            Values::read(&self.columns[i], table)
+        });
+        let columns = read.into_iter().collect::<Result<Vec<_>, StageError>>()?;
+        let n_features = self.columns.iter().map(Column::width).sum();
+        let mut matrix = Matrix::zeros(table.n_rows(), n_features);
+        if n_features == 0 {
+            return Ok(matrix);
+        }
+        work.pool.fill_chunks(matrix.data_mut(), n_features, |rows, slice| {
+            for (row, features) in rows.zip(slice.chunks_exact_mut(n_features)) {
+                let mut rest = features;
+                for column in &columns {
+                    let (own, others) = rest.split_at_mut(column.width());
+                    column.write(row, own);
+                    rest = others;
+                }
+            }
+        });
+        Ok(matrix)
+    }
+
+    /// Returns the features in the order of the matrix's columns.
+    pub fn features(&self) -> Vec<Feature> {
+        let mut taken = HashSet::new();
+        let mut features = Vec::new();
+        for column in &self.columns {
+            for name in column.feature_names() {
+                features.push(Feature {
+                    name: unique(name, &mut taken),
+                    column: column.name().to_string(),
+                });
+            }
+        }
+        features
+    }
+
+    /// Returns the names of the matrix's columns: `income`, `country=DE`, ...
+    pub fn feature_names(&self) -> Vec<String> {
+        self.features().into_iter().map(|f| f.name).collect()
+    }
+
+    /// Returns the columns that [`Preparation::apply`] reads.
+    pub fn input_columns(&self) -> Vec<String> {
+        self.columns.iter().map(|c| c.name().to_string()).collect()
+    }
+
+    /// Returns for each feature the input column it comes from.
+    pub fn feature_sources(&self) -> Vec<String> {
+        self.features().into_iter().map(|f| f.column).collect()
+    }
+}
+
+impl Column {
+    /// Returns the input column's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Column::Numeric(column) => &column.column,
+            Column::Categorical(column) => &column.column,
+        }
+    }
+
+    /// Returns how many features it gives.
+    pub fn width(&self) -> usize {
+        match self {
+            Column::Numeric(column) => 1 + usize::from(column.indicator),
+            Column::Categorical(column) => column.width(),
+        }
+    }
+
+    /// Returns the names of its features, not yet made unique.
+    fn feature_names(&self) -> Vec<String> {
+        match self {
+            Column::Numeric(column) if column.indicator => {
+                vec![column.column.clone(), format!("{}={MISSING}", column.column)]
+            }
+            Column::Categorical(column) if column.encode == settings::Encode::Onehot => {
+                let slots = column.slots();
+                slots.iter().map(|(level, _)| format!("{}={level}", column.column)).collect()
+            }
+            _ => vec![self.name().to_string()],
+        }
+    }
+}
+
+/// A column of a table, ready to be written row by row.
+enum Values {
+    Numbers { features: Vec<f64>, missing: Option<Vec<bool>> },
+    OneHot { slots: Slots, width: usize },
+    Coded { slots: Slots, codes: Vec<f64>, unknown: f64 },
+}
+
+impl Values {
+    fn read(column: &Column, table: &Table) -> Result<Values, StageError> {
+        match column {
+            Column::Numeric(column) => {
+                let missing = match column.indicator {
+                    true => Some(missing(table, &column.column)?),
+                    false => None,
+                };
+                Ok(Values::Numbers { features: column.apply(table)?, missing })
+            }
+            Column::Categorical(column) => {
+                let slots = column.apply(table)?;
+                Ok(match column.encode {
+                    settings::Encode::Onehot => Values::OneHot { slots, width: column.width() },
+                    _ => {
+                        let (codes, unknown) = (column.codes(), column.unknown_code());
+                        Values::Coded { slots, codes, unknown }
+                    }
+                })
+            }
+        }
+    }
+
+    fn width(&self) -> usize {
+        match self {
+            Values::Numbers { missing, .. } => 1 + usize::from(missing.is_some()),
+            Values::OneHot { width, .. } => *width,
+            Values::Coded { .. } => 1,
+        }
+    }
+
+    /// Writes the row's features into a slice of zeros.
+    fn write(&self, row: usize, out: &mut [f64]) {
+        match self {
+            Values::Numbers { features, missing } => {
+                out[0] = features[row];
+                if let Some(missing) = missing {
+                    out[1] = f64::from(u8::from(missing[row]));
+                }
+            }
+            Values::OneHot { slots, .. } => {
+                if let Some(slot) = slots.of(row) {
+                    out[slot] = 1.0;
+                }
+            }
+            Values::Coded { slots, codes, unknown } => {
+                out[0] = slots.of(row).map_or(*unknown, |slot| codes[slot]);
+            }
+        }
+    }
+}
+
+/// Tells for each row whether the numeric or temporal column has no value there (NaN is none).
+fn missing(table: &Table, name: &str) -> Result<Vec<bool>, StageError> {
+    let date = crate::frame::table::is_temporal(table.column(name).map_err(in_column)?.data_type());
+    Ok(numeric::read(table, name, date)?.iter().map(|v| v.is_nan()).collect())
+}
+
+/// Returns what is wrong with the settings, given the schema of the input where it is known. For
+/// [`Kind::check`](crate::stage::kind::Kind::check).
+pub fn check(settings: &Settings, schema: Option<&SchemaRef>) -> Vec<Problem> {
+    let mut problems = settings.problems();
+    if let Some(schema) = schema {
+        problems.extend(select::select(schema, settings).err().unwrap_or_default());
+    }
+    problems
+}
+
+/// Returns which of the `available` columns the settings may read. Types are not known here, so a group
+/// that goes by type may read any.
+pub fn columns_read(settings: &Settings, available: &[String]) -> Vec<String> {
+    let read = |name: &&String| select::considered(settings, name) && settings.may_take(name);
+    available.iter().filter(read).cloned().collect()
+}
+
+/// Keeps names apart: a level may spell like another column's feature.
+fn unique(name: String, taken: &mut HashSet<String>) -> String {
+    let mut candidate = name.clone();
+    let mut n = 2;
+    while !taken.insert(candidate.clone()) {
+        candidate = format!("{name} ({n})");
+        n += 1;
+    }
+    candidate
+}
+
+/// Every kind that prepares a table calls that input `table`.
+fn in_column(error: FrameError) -> StageError {
+    match error {
+        FrameError::Io(_) | FrameError::Arrow(_) | FrameError::Parquet(_) => error.into(),
+        error => StageError::Column { port: "table".to_string(), error },
+    }
+}
+
+#[cfg(test)]
+mod tests;
