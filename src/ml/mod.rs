@@ -7,9 +7,11 @@
 //! - randomness comes from [`rng`] and a seed that is a parameter;
 //! - no hash map is iterated, and every tie has a stated winner.
 
+pub mod eigen;
 pub mod error;
 pub mod math;
 pub mod optimize;
+pub mod pca;
 pub mod power;
 pub mod quantiles;
 pub mod rng;

@@ -1,0 +1,317 @@
+//! Principal components of a matrix, by the eigenvectors of its covariance. It does not know names.
+//!
+//! One pass for the means and one for the covariance, each over fixed chunks, so that tables of any length
+//! fit and the number of threads changes no bit. scikit-learn's `PCA` takes the singular vectors of the
+//! centred table instead; the components agree, with signs chosen by its rule (the largest loading of a
+//! component is positive).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ml::{
+        Matrix, eigen,
+        error::{MlError, check_finite},
+        math,
+    },
+    stage::work::Work,
+};
+
+/// How many components to keep.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Keep {
+    /// As many as there are.
+    All,
+    /// This many.
+    Components(usize),
+    /// The fewest that explain more than this share of the variance.
+    Variance(f64),
+}
+
+/// Fitted principal components.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pca {
+    /// The mean of each feature.
+    pub mean: Vec<f64>,
+    /// One unit vector of loadings a component, shape `(n_components, n_features)`.
+    pub components: Vec<Vec<f64>>,
+    /// The variance (ddof 1) along each component, largest first.
+    pub variance: Vec<f64>,
+    /// Its share of the variance of all features.
+    pub variance_ratio: Vec<f64>,
+    /// Whether each component is divided by its standard deviation.
+    pub whiten: bool,
+}
+
+impl Pca {
+    /// Learns the components of `x`, shape `(n_rows, n_features)`.
+    ///
+    /// # Errors
+    /// If there are fewer than two rows, a value is not finite, nothing varies, or more components are
+    /// asked for than rows or features.
+    pub fn fit(x: &Matrix, keep: Keep, whiten: bool, work: &Work) -> Result<Pca, MlError> {
+        let (n, d) = (x.n_rows(), x.n_cols());
+        if n < 2 {
+            return Err(MlError::TooFew {
+                what: "rows for principal components",
+                needed: 2,
+                got: n,
+            });
+        }
+        let n_most = n.min(d);
+        if let Keep::Components(asked) = keep
+            && asked > n_most
+        {
+            let why =
+                format!("{asked} asked for, but {n} rows of {d} features have {n_most} at most");
+            return Err(MlError::Parameter { name: "components", why });
+        }
+        check_finite(x)?;
+        let mean = means(x, work);
+        work.check()?;
+        let eigen = eigen::symmetric(&covariance(x, &mean, work)?)?;
+        // Rounding may leave the smallest eigenvalues just below zero.
+        let variance: Vec<f64> = eigen.values.iter().map(|v| v.max(0.0)).collect();
+        let total: f64 = variance.iter().sum();
+        if total <= 0.0 {
+            return Err(MlError::Numeric(
+                "every feature is constant, so there are no principal components".to_string(),
+            ));
+        }
+        let variance_ratio: Vec<f64> = variance.iter().map(|v| v / total).collect();
+        let n_kept = match keep {
+            Keep::All => n_most,
+            Keep::Components(asked) => asked,
+            Keep::Variance(share) => enough(&variance_ratio, share).min(n_most),
+        };
+        Ok(Pca {
+            mean,
+            components: (0..n_kept).map(|i| signed(eigen.vectors.row(i))).collect(),
+            variance: variance[..n_kept].to_vec(),
+            variance_ratio: variance_ratio[..n_kept].to_vec(),
+            whiten,
+        })
+    }
+
+    /// Returns the components of every row, shape `(n_rows, n_components)`.
+    ///
+    /// # Errors
+    /// If the number of features is another, or the work is cancelled.
+    pub fn apply(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
+        let k = self.components.len();
+        if x.n_cols() != self.mean.len() || self.components.iter().any(|c| c.len() != x.n_cols()) {
+            let fact =
+                format!("{} features, but {} components' worth", x.n_cols(), self.mean.len());
+            return Err(MlError::Numeric(fact));
+        }
+        let scales = self.scales();
+        let mut out = Matrix::zeros(x.n_rows(), k);
+        let chunks = work.pool.fill_chunks(out.data_mut(), k, |rows, slice| {
+            work.check()?;
+            let mut centred = vec![0.0; x.n_cols()];
+            for (i, out) in rows.zip(slice.chunks_exact_mut(k.max(1))) {
+                for ((c, v), mean) in centred.iter_mut().zip(x.row(i)).zip(&self.mean) {
+                    *c = v - mean;
+                }
+                for ((out, component), scale) in out.iter_mut().zip(&self.components).zip(&scales) {
+                    *out = math::dot(&centred, component) / scale;
+                }
+            }
+            Ok(())
+        });
+        chunks.into_iter().collect::<Result<(), MlError>>()?;
+        Ok(out)
+    }
+
+    /// What each component is divided by. Directions without variance are not blown up.
+    fn scales(&self) -> Vec<f64> {
+        let scale = |v: &f64| if self.whiten { v.sqrt().max(f64::EPSILON) } else { 1.0 };
+        self.variance.iter().map(scale).collect()
+    }
+}
+
+/// The number of leading shares whose sum exceeds `share`.
+fn enough(ratios: &[f64], share: f64) -> usize {
+    let mut sum = 0.0;
+    let within = |ratio: &&f64| {
+        sum += **ratio;
+        sum <= share
+    };
+    ratios.iter().take_while(within).count() + 1
+}
+
+fn means(x: &Matrix, work: &Work) -> Vec<f64> {
+    let sums = work.pool.fold_chunks(
+        x.n_rows(),
+        |rows| {
+            let mut sums = vec![0.0; x.n_cols()];
+            for i in rows {
+                sums.iter_mut().zip(x.row(i)).for_each(|(s, v)| *s += v);
+            }
+            sums
+        },
+        add,
+    );
+    sums.unwrap_or_default().into_iter().map(|s| s / x.n_rows() as f64).collect()
+}
+
+/// The covariance (ddof 1); the lower triangle only.
+fn covariance(x: &Matrix, mean: &[f64], work: &Work) -> Result<Matrix, MlError> {
+    let d = x.n_cols();
+    let sums = work.pool.fold_chunks(
+        x.n_rows(),
+        |rows| {
+            let mut sums = vec![0.0; d * d];
+            let mut centred = vec![0.0; 4 * d];
+            for start in rows.clone().step_by(4) {
+                // Four rows a time: the triangle is read and written once for all of them. Rows past the
+                // end count as zeros.
+                centred.fill(0.0);
+                for (i, c) in
+                    (start..rows.end.min(start + 4)).zip(centred.chunks_exact_mut(d.max(1)))
+                {
+                    c.iter_mut().zip(x.row(i)).zip(mean).for_each(|((c, v), m)| *c = v - m);
+                }
+                add_products(&mut sums, &centred, d);
+            }
+            sums
+        },
+        add,
+    );
+    work.check()?;
+    let divisor = (x.n_rows() - 1) as f64;
+    Ok(Matrix::new(d, d, sums.unwrap_or_default().into_iter().map(|s| s / divisor).collect()))
+}
+
+/// Adds the products of all pairs of columns of four rows to the lower triangle.
+fn add_products(sums: &mut [f64], four: &[f64], d: usize) {
+    let (a, rest) = four.split_at(d);
+    let (b, rest) = rest.split_at(d);
+    let (c, e) = rest.split_at(d);
+    for (i, row) in sums.chunks_exact_mut(d.max(1)).enumerate() {
+        let (ai, bi, ci, ei) = (a[i], b[i], c[i], e[i]);
+        let columns = a.iter().zip(b).zip(c.iter().zip(e));
+        for (sum, ((a, b), (c, e))) in row[..=i].iter_mut().zip(columns) {
+            *sum += (ai * a + bi * b) + (ci * c + ei * e);
+        }
+    }
+}
+
+fn add(mut a: Vec<f64>, b: Vec<f64>) -> Vec<f64> {
+    a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
+    a
+}
+
+/// Returns the vector or its negative, so that its largest entry (the first of equal ones) is positive.
+fn signed(vector: &[f64]) -> Vec<f64> {
+    let largest =
+        vector.iter().fold(0.0_f64, |best, v| if v.abs() > best.abs() { *v } else { best });
+    vector.iter().map(|v| if largest < 0.0 { -v } else { *v }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use linfa::traits::{Fit, Predict};
+
+    use super::*;
+    use crate::ml::rng::Rng;
+
+    fn sample(n: usize, d: usize, seed: u64) -> Matrix {
+        let mut rng = Rng::new(seed);
+        let mut x = Matrix::zeros(n, d);
+        for i in 0..n {
+            let common = rng.normal();
+            for (j, v) in x.row_mut(i).iter_mut().enumerate() {
+                *v = 10.0 + common * (j + 1) as f64 + rng.normal() / (j + 1) as f64;
+            }
+        }
+        x
+    }
+
+    #[test]
+    fn hand_worked() {
+        // On the line y = 2x: one component along (1, 2) / sqrt 5, variance 5 * var(x).
+        let x = Matrix::new(3, 2, vec![0.0, 0.0, 1.0, 2.0, 2.0, 4.0]);
+        let work = Work::alone(1);
+        let pca = Pca::fit(&x, Keep::Variance(0.95), false, &work).unwrap();
+        assert_eq!(pca.components.len(), 1);
+        let root = 5.0_f64.sqrt();
+        assert!((pca.components[0][0] - 1.0 / root).abs() < 1e-15);
+        assert!((pca.components[0][1] - 2.0 / root).abs() < 1e-15);
+        assert!((pca.variance[0] - 5.0).abs() < 1e-14);
+        let out = pca.apply(&x, &work).unwrap();
+        for (value, expected) in out.data().iter().zip([-root, 0.0, root]) {
+            assert!((value - expected).abs() < 1e-14);
+        }
+    }
+
+    #[test]
+    fn linfa_finds_the_same_components() {
+        let x = sample(500, 6, 1);
+        let work = Work::alone(1);
+        let ours = Pca::fit(&x, Keep::Components(3), false, &work).unwrap();
+        let records =
+            ndarray::Array2::from_shape_vec((500, 6), x.data().to_vec()).expect("the shape fits");
+        let data = linfa::DatasetBase::from(records);
+        let theirs = linfa_reduction::Pca::params(3).fit(&data).unwrap();
+        let theirs = theirs.predict(&data);
+        let out = ours.apply(&x, &work).unwrap();
+        for k in 0..3 {
+            let same = (0..500).map(|i| (out.row(i)[k] - theirs[(i, k)]).abs()).fold(0.0, f64::max);
+            let flipped =
+                (0..500).map(|i| (out.row(i)[k] + theirs[(i, k)]).abs()).fold(0.0, f64::max);
+            assert!(same.min(flipped) < 1e-6, "component {k}: {same} {flipped}");
+        }
+    }
+
+    #[test]
+    fn whitened_components_are_uncorrelated_with_variance_one() {
+        let x = sample(400, 5, 2);
+        let work = Work::alone(1);
+        let out = Pca::fit(&x, Keep::All, true, &work).unwrap().apply(&x, &work).unwrap();
+        let mean = means(&out, &work);
+        let covariance = covariance(&out, &mean, &work).unwrap();
+        for i in 0..5 {
+            for j in 0..=i {
+                let expected = f64::from(u8::from(i == j));
+                assert!((covariance.row(i)[j] - expected).abs() < 1e-9);
+            }
+        }
+    }
+
+    #[test]
+    fn threads_change_no_bit() {
+        let x = sample(150_000, 4, 3);
+        let run = |n_threads| {
+            let work = Work::alone(n_threads);
+            let pca = Pca::fit(&x, Keep::All, false, &work).unwrap();
+            let out = pca.apply(&x, &work).unwrap();
+            (pca, out.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>())
+        };
+        let one = run(1);
+        assert!(one == run(2) && one == run(7));
+    }
+
+    #[test]
+    fn degenerate_data() {
+        let work = Work::alone(1);
+        let fit = |x: &Matrix, keep| Pca::fit(x, keep, false, &work);
+        assert!(matches!(fit(&sample(1, 3, 0), Keep::All), Err(MlError::TooFew { .. })));
+        assert!(matches!(fit(&sample(0, 3, 0), Keep::All), Err(MlError::TooFew { .. })));
+        assert!(matches!(
+            fit(&sample(9, 3, 0), Keep::Components(4)),
+            Err(MlError::Parameter { .. })
+        ));
+        let constant = Matrix::new(3, 2, vec![1.0; 6]);
+        assert!(matches!(fit(&constant, Keep::All), Err(MlError::Numeric(_))));
+        let mut gap = sample(9, 3, 0);
+        gap.row_mut(4)[1] = f64::NAN;
+        assert_eq!(fit(&gap, Keep::All), Err(MlError::NotFinite { row: 4, column: 1 }));
+        // More features than rows, a feature twice, a constant one.
+        let wide = fit(&sample(4, 9, 0), Keep::All).unwrap();
+        assert_eq!(wide.components.len(), 4);
+        assert!(wide.variance[3] < 1e-12);
+        assert_eq!(fit(&sample(50, 3, 0), Keep::Variance(1.0)).unwrap().components.len(), 3);
+        assert_eq!(fit(&sample(50, 3, 0), Keep::Variance(0.0)).unwrap().components.len(), 1);
+    }
+}
