@@ -3,11 +3,13 @@
 //! stages are scheduled, cached or stored.
 
 pub mod prepare;
+pub mod transform_apply;
+pub mod transform_fit;
 
 use crate::stage::kind::Kind;
 
 /// Every kind, in the order in which people meet them.
-pub static ALL: &[&dyn Kind] = &[];
+pub static ALL: &[&dyn Kind] = &[&transform_fit::TransformFit, &transform_apply::TransformApply];
 
 /// Returns the kind called `name`.
 pub fn find(name: &str) -> Option<&'static dyn Kind> {

@@ -9,9 +9,11 @@
 //!
 //! - [`settings`]: the parameters and what they become.
 //! - [`select`]: which column goes to which group.
-//! - [`numeric`], [`categorical`]: one column.
+//! - [`mod@numeric`], [`mod@categorical`]: one column.
+//! - [`model`]: a preparation as a table and back.
 
 pub mod categorical;
+pub mod model;
 pub mod numeric;
 pub mod select;
 pub mod settings;
@@ -23,15 +25,20 @@ use serde::{Deserialize, Serialize};
 
 pub use self::settings::{
     COLUMNS, CategoricalSettings, DROP, NumericSettings, Settings, categorical, categorical_params,
-    numeric, numeric_params,
+    numeric, numeric_params, reduce,
 };
 use self::{
     categorical::{CategoricalColumn, MISSING, Slots},
     numeric::{Learnt, NumericColumn},
+    settings::PcaSettings,
 };
 use crate::{
     frame::{FrameError, Table},
-    ml::Matrix,
+    ml::{
+        Matrix,
+        error::MlError,
+        pca::{Keep, Pca},
+    },
     stage::{error::StageError, kind::Problem, work::Work},
 };
 
@@ -47,6 +54,8 @@ pub struct Preparation {
     pub n_rows: u64,
     /// One entry a column: numeric ones first, then categorical ones, each in the table's order.
     pub columns: Vec<Column>,
+    /// Principal components of the features, if asked for.
+    pub pca: Option<Pca>,
 }
 
 /// What was learnt from a column.
@@ -135,7 +144,48 @@ impl Preparation {
         if !constant.is_empty() {
             notes.push(format!("the same value in every row: {}", select::list(&constant)));
         }
-        Ok((Preparation { format: FORMAT, n_rows: rows.len() as u64, columns }, notes))
+        let n_rows = rows.len() as u64;
+        let mut preparation = Preparation { format: FORMAT, n_rows, columns, pca: None };
+        if let Some(pca) = settings.reduce.as_ref().and_then(|reduce| reduce.pca.as_ref()) {
+            notes.push(preparation.learn_components(table, rows, pca, work)?);
+        }
+        Ok((preparation, notes))
+    }
+
+    /// Learns the principal components of the features; returns what to tell of it.
+    fn learn_components(
+        &mut self,
+        table: &Table,
+        rows: &[usize],
+        settings: &PcaSettings,
+        work: &Work,
+    ) -> Result<String, StageError> {
+        let mut features = self.features_of(table, work)?;
+        if !rows.iter().copied().eq(0..table.n_rows()) {
+            features = features.select_rows(rows);
+        }
+        let keep = match (settings.components, settings.variance) {
+            (Some(n), _) => Keep::Components(n),
+            (None, Some(share)) => Keep::Variance(share),
+            (None, None) => Keep::All,
+        };
+        let pca = Pca::fit(&features, keep, settings.whiten, work).map_err(|error| match error {
+            MlError::NotFinite { row, column } => StageError::Data(format!(
+                "principal components need a value everywhere, and `{}` has none in row {}; set `impute`",
+                self.features().get(column).map_or("", |f| f.name.as_str()),
+                rows.get(row).copied().unwrap_or(row),
+            )),
+            MlError::Cancelled(_) => StageError::Cancelled,
+            other => StageError::Data(format!("reduce.pca: {other}")),
+        })?;
+        let note = format!(
+            "{} principal components hold {:.1} % of the variance of {} features",
+            pca.components.len(),
+            100.0 * pca.variance_ratio.iter().sum::<f64>(),
+            features.n_cols(),
+        );
+        self.pca = Some(pca);
+        Ok(note)
     }
 
     /// Returns the features of every row, shape `(n_rows, n_features)`. NaN only where a number is missing
@@ -144,6 +194,15 @@ impl Preparation {
     /// # Errors
     /// If a column is missing or has another type, or a value has no feature; the text names column and row.
     pub fn apply(&self, table: &Table, work: &Work) -> Result<Matrix, StageError> {
+        let features = self.features_of(table, work)?;
+        match &self.pca {
+            Some(pca) => Ok(pca.apply(&features, work)?),
+            None => Ok(features),
+        }
+    }
+
+    /// Returns the features before any reduction.
+    fn features_of(&self, table: &Table, work: &Work) -> Result<Matrix, StageError> {
         let read = work.pool.map(self.columns.len(), |i| {
             work.check()?;
             Values::read(&self.columns[i], table)
@@ -167,7 +226,7 @@ impl Preparation {
         Ok(matrix)
     }
 
-    /// Returns the features in the order of the matrix's columns.
+    /// Returns the features before any reduction, in order.
     pub fn features(&self) -> Vec<Feature> {
         let mut taken = HashSet::new();
         let mut features = Vec::new();
@@ -182,9 +241,12 @@ impl Preparation {
         features
     }
 
-    /// Returns the names of the matrix's columns: `income`, `country=DE`, ...
+    /// Returns the names of the matrix's columns: `income`, `country=DE`, ..., or `pc1`, ...
     pub fn feature_names(&self) -> Vec<String> {
-        self.features().into_iter().map(|f| f.name).collect()
+        match &self.pca {
+            Some(pca) => (1..=pca.components.len()).map(|i| format!("pc{i}")).collect(),
+            None => self.features().into_iter().map(|f| f.name).collect(),
+        }
     }
 
     /// Returns the columns that [`Preparation::apply`] reads.
@@ -192,9 +254,13 @@ impl Preparation {
         self.columns.iter().map(|c| c.name().to_string()).collect()
     }
 
-    /// Returns for each feature the input column it comes from.
+    /// Returns for each of the matrix's columns the input column it comes from; a principal component
+    /// comes from many, and stands for itself.
     pub fn feature_sources(&self) -> Vec<String> {
-        self.features().into_iter().map(|f| f.column).collect()
+        match &self.pca {
+            Some(_) => self.feature_names(),
+            None => self.features().into_iter().map(|f| f.column).collect(),
+        }
     }
 }
 

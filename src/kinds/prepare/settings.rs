@@ -155,6 +155,32 @@ pub const fn categorical(inside: &'static [Param]) -> Param {
     )
 }
 
+const PCA: &[Param] = &[
+    Param::optional(
+        "variance",
+        Shape::SHARE,
+        "keep the fewest components that explain more than this share of the variance",
+    ),
+    Param::optional("components", Shape::int_from(1), "keep this many components"),
+    Param::with_default(
+        "whiten",
+        Shape::Bool,
+        "false",
+        "divide each component by its standard deviation",
+    ),
+];
+
+const REDUCE: &[Param] = &[Param::optional(
+    "pca",
+    Shape::Object(PCA),
+    "principal components, named pc1, pc2, ...; all of them unless `variance` or `components` says how many",
+)];
+
+/// `reduce`, which makes fewer features of many.
+pub const fn reduce() -> Param {
+    Param::optional("reduce", Shape::Object(REDUCE), "make fewer features of many")
+}
+
 /// Everything a preparation is asked to do.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
