@@ -1,0 +1,179 @@
+//! Whole texts to whole sheets.
+
+use arrow::{array::AsArray, datatypes::Float64Type, util::display::array_value_to_string};
+
+use super::*;
+use crate::frame::table::type_word;
+
+fn read_with(text: &str, options: &Options, threads: usize) -> Result<Sheet, CsvError> {
+    let source: Source<'_> = ("f.csv".to_string(), Box::new(text.as_bytes()));
+    read(vec![source], options, &Pool::new(threads), &|_| true)
+}
+
+fn sheet(text: &str) -> Sheet {
+    read_with(text, &Options::default(), 2).unwrap()
+}
+
+fn error(text: &str) -> String {
+    read_with(text, &Options::default(), 2).unwrap_err().to_string()
+}
+
+fn types(sheet: &Sheet) -> Vec<String> {
+    let word = |(n, c): (&String, &ArrayRef)| format!("{n}:{}", type_word(c.data_type()));
+    sheet.names.iter().zip(&sheet.columns).map(word).collect()
+}
+
+fn column(sheet: &Sheet, j: usize) -> Vec<String> {
+    (0..sheet.n_rows).map(|r| array_value_to_string(&sheet.columns[j], r).unwrap()).collect()
+}
+
+#[test]
+fn types_come_from_all_rows() {
+    let mut text = "i;f;b;t;d;z\n".to_string();
+    for i in 0..20_000 {
+        text.push_str(&format!("{i};{i};true;x{i};2024-01-01;{i}\n"));
+    }
+    text.push_str("-1; 2.5 ;FALSE;NA;2024-01-02 10:00;00501\r\n");
+    let sheet = sheet(&text);
+    let expected = ["i:integer", "f:float", "b:boolean", "t:text", "d:timestamp", "z:text"];
+    assert_eq!(types(&sheet), expected);
+    assert_eq!(sheet.n_rows, 20_001);
+    assert_eq!(column(&sheet, 1)[20_000], "2.5");
+    assert_eq!(column(&sheet, 3)[20_000], "NA");
+    assert_eq!(sheet.dialect.delimiter, ";");
+    assert_eq!(sheet.dialect.date_order.get("d"), Some(&DateOrder::Ymd));
+}
+
+#[test]
+fn results_do_not_depend_on_threads() {
+    let text = (0..30_000).fold("a,b\n".to_string(), |t, i| t + &format!("{i},\"w\n{}\"\n", i % 7));
+    let one = read_with(&text, &Options::default(), 1).unwrap();
+    let seven = read_with(&text, &Options::default(), 7).unwrap();
+    assert_eq!(one.columns, seven.columns);
+    assert_eq!(one.origins.place(29_999), "f.csv:60000");
+    assert_eq!(seven.origins.place(29_999), "f.csv:60000");
+}
+
+#[test]
+fn blanks_are_missing_and_markers_only_where_listed() {
+    let text = "a,b\n1,NA\n ,\"\"\n,x\n";
+    let plain = sheet(text);
+    assert_eq!(types(&plain), ["a:integer", "b:text"]);
+    assert_eq!((plain.columns[0].null_count(), plain.columns[1].null_count()), (2, 1));
+    let options = Options { null_values: vec!["NA".to_string()], ..Options::default() };
+    assert_eq!(read_with(text, &options, 1).unwrap().columns[1].null_count(), 2);
+    let missing = sheet("a,b\n,1\n,2\n");
+    assert_eq!(types(&missing), ["a:float", "b:integer"]);
+}
+
+#[test]
+fn what_cannot_be_read_says_why() {
+    let cases = [
+        ("", "f.csv: the file is empty"),
+        (" \n\n", "f.csv: the file is empty"),
+        ("a,b,a\n", "f.csv: the header has `a` twice, as columns 1 and 3; rename one"),
+        ("a,b\n1,2\n\n1,2,3\n", "f.csv:4: expected 2 fields, found 3"),
+        ("a,b\n\"x\ny\",2\n1\n", "f.csv:4: expected 2 fields, found 1"),
+        ("a,b\n1,\"2\n3,4\n", "f.csv:2: a quoted field starts here and is never closed"),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(error(text), expected, "{text:?}");
+    }
+    assert!(error("a,b\n1,\u{0}\n").starts_with("f.csv:2: a NUL byte"));
+    assert!(error(" 1 2  3\n 1 2 13\n").contains("fixed width"));
+}
+
+#[test]
+fn declared_types_win_and_misfits_are_placed() {
+    let mut options = Options::default();
+    options.types.insert("zip".to_string(), Declared::Text);
+    options.types.insert("n".to_string(), Declared::Integer);
+    let text = "zip,n\n123,1\n456,2.0\n789,\"x\"\"y\"\n";
+    let error = read_with(text, &options, 1).unwrap_err().to_string();
+    assert_eq!(error, "f.csv:4: column `n`: `x\"y` is not an integer");
+    options.skip_bad_rows = true;
+    let kept = read_with(&(text.to_string() + "1,2,3\n9,9\n"), &options, 1).unwrap();
+    assert_eq!(types(&kept), ["zip:text", "n:integer"]);
+    assert_eq!((kept.n_rows, column(&kept, 1)), (3, vec!["1".into(), "2".into(), "9".into()]));
+    assert_eq!(kept.origins.place(2), "f.csv:6");
+    assert!(kept.notes[0].starts_with("2 rows left out; first: f.csv:5"), "{:?}", kept.notes);
+    options.types.insert("zpi".to_string(), Declared::Text);
+    let error = read_with(text, &options, 1).unwrap_err().to_string();
+    assert!(error.ends_with("did you mean `zip`?"), "{error}");
+}
+
+#[test]
+fn dates_take_the_order_that_all_values_allow() {
+    let both = sheet("d\n01/02/2020\n03/04/2020\n");
+    assert_eq!(types(&both), ["d:text"]);
+    assert!(both.notes[0].contains("date_order"), "{:?}", both.notes);
+    let dmy = Options { date_order: Some(DateOrder::Dmy), ..Options::default() };
+    let read = read_with("d\n01/02/2020\n03/04/2020\n", &dmy, 1).unwrap();
+    assert_eq!(column(&read, 0), ["2020-02-01", "2020-04-03"]);
+    // A preference does not overrule what the values say.
+    let read = read_with("d\n01/22/2020\n03/04/2020\n", &dmy, 1).unwrap();
+    assert_eq!(column(&read, 0), ["2020-01-22", "2020-03-04"]);
+    let mut declared = Options::default();
+    declared.types.insert("d".to_string(), Declared::Date);
+    let error = read_with("d\n01/02/2020\n", &declared, 1).unwrap_err().to_string();
+    assert!(error.contains("day first and month first"), "{error}");
+}
+
+#[test]
+fn notes_say_why_a_column_stays_text() {
+    let rows: String = (0..50).map(|i| format!("{i},{i}\n")).collect();
+    let noted = sheet(&format!("a,b\n{rows}?,18446744073709551616\n"));
+    assert_eq!(types(&noted), ["a:text", "b:text"]);
+    assert!(noted.notes[0].contains("`?` (f.csv:52) is not"), "{:?}", noted.notes);
+    assert!(noted.notes[1].contains("beyond 64 bits"), "{:?}", noted.notes);
+}
+
+#[test]
+fn files_are_joined_by_column_name() {
+    let files = |second: &'static str| -> Vec<Source<'static>> {
+        vec![
+            ("a.csv".to_string(), Box::new(&b"x,y\n1,2\n"[..])),
+            ("b.csv".to_string(), Box::new(second.as_bytes())),
+        ]
+    };
+    let pool = Pool::new(2);
+    let read = |second| super::read(files(second), &Options::default(), &pool, &|_| true);
+    let joined = read("y;x\n2.5;3\n").unwrap();
+    assert_eq!(types(&joined), ["x:integer", "y:float"]);
+    assert_eq!(column(&joined, 0), ["1", "3"]);
+    assert_eq!(joined.columns[1].as_primitive::<Float64Type>().values().to_vec(), [2.0, 2.5]);
+    assert_eq!(joined.origins.place(1), "b.csv:2");
+    let error = read("x,z\n1,2\n").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "b.csv: its columns differ from those of a.csv: it lacks `y`; it also has `z`"
+    );
+}
+
+#[test]
+fn odd_shapes() {
+    let none = sheet("a,b\n");
+    assert_eq!((none.n_rows, none.columns.len()), (0, 2));
+    assert!(none.notes[0].contains("no rows"));
+    assert_eq!(types(&sheet("a\n1\n\n2")), ["a:integer"]);
+    assert_eq!(types(&sheet("a,b\r1,x\r2,y\r")), ["a:integer", "b:text"]);
+    let index = sheet(",a\n0,5\n");
+    assert_eq!(index.names, ["column_1", "a"]);
+    let bare = Options { header: false, ..Options::default() };
+    let read = read_with("1,2\n3,4\n", &bare, 1).unwrap();
+    assert_eq!((read.names, read.n_rows), (vec!["column_1".into(), "column_2".into()], 2));
+    let blanks = Options { delimiter: Some(Delimiter::Whitespace), ..bare };
+    let read = read_with(" 01  2   3.5\n 02 12  13.5\n", &blanks, 1).unwrap();
+    assert_eq!(types(&read), ["column_1:text", "column_2:integer", "column_3:float"]);
+    let wide: Vec<String> = (0..1000).map(|i| format!("c{i}")).collect();
+    let row = vec!["1.5"; 1000].join(",");
+    let wide = sheet(&format!("{}\n{row}\n{row}\n", wide.join(",")));
+    assert_eq!((wide.columns.len(), wide.n_rows), (1000, 2));
+}
+
+#[test]
+fn a_caller_can_stop() {
+    let source: Source<'_> = ("f.csv".to_string(), Box::new(&b"a\n1\n"[..]));
+    let stopped = read(vec![source], &Options::default(), &Pool::new(1), &|_| false);
+    assert!(matches!(stopped, Err(CsvError::Stopped)));
+}
