@@ -1,1 +1,3 @@
+//! Whole parts of the program together, on files and folders.
 
+mod real_data;

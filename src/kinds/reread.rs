@@ -1,0 +1,226 @@
+//! Reads a new file the way a source of an earlier run was read: same delimiter, same types, same id rules.
+//! It does not know runs: it is given the schema that the source's table had.
+
+use std::collections::BTreeMap;
+
+use arrow::{
+    array::{Array, ArrayRef},
+    compute::{self, CastOptions},
+    datatypes::{DataType, Schema, TimeUnit},
+    util::display::array_value_to_string,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    frame::{
+        FrameError, Table,
+        csv::{DIALECT_KEY, Declared, Delimiter, Dialect, NumberFormat, Options},
+        foreign::Format,
+        table::{id_of, type_word},
+    },
+    kinds::{
+        ids::{Duplicates, ROW},
+        ingest_csv, ingest_parquet,
+    },
+    stage::{ctx::Input, error::StageError, work::Work},
+};
+
+/// Returns the options that read delimited text as the table with `schema` was read. Columns that the
+/// text lacks are absent from the result, further ones are inferred. An id keeps its type only if it is
+/// text: new customers may be numbered in another manner.
+pub fn options_like(schema: &Schema) -> Options {
+    let dialect = schema.metadata().get(DIALECT_KEY).and_then(|json| Dialect::from_json(json));
+    let id = id_of(schema);
+    let mut types = BTreeMap::new();
+    for field in schema.fields() {
+        let declared = match field.data_type() {
+            DataType::Int64 | DataType::Int32 => Declared::Integer,
+            DataType::Float64 => Declared::Float,
+            DataType::Boolean => Declared::Boolean,
+            DataType::Date32 => Declared::Date,
+            DataType::Timestamp(TimeUnit::Microsecond, _) => Declared::Timestamp,
+            _ => Declared::Text,
+        };
+        if id.as_ref() != Some(field.name()) || declared == Declared::Text {
+            types.insert(field.name().clone(), declared);
+        }
+    }
+    let options = Options { types, allow_absent: true, ..Options::default() };
+    let Some(dialect) = dialect else { return options };
+    Options {
+        delimiter: Delimiter::parse(&dialect.delimiter),
+        header: dialect.header,
+        null_values: dialect.null_values,
+        numbers: NumberFormat {
+            decimal: dialect.decimal as u8,
+            thousands: dialect.thousands.map(|c| c as u8),
+        },
+        date_orders: dialect.date_order,
+        ..options
+    }
+}
+
+/// The part of a source's parameters that says what its id is.
+#[derive(Default, Deserialize)]
+struct IdRules {
+    id: Option<String>,
+    duplicates: Option<Duplicates>,
+}
+
+/// Reads `files` (delimited text, Parquet or Arrow, recognised by their first bytes) as the source with
+/// the recorded canonical `params` and the recorded table `schema` was read. No row is left out but for
+/// `duplicates`.
+///
+/// # Errors
+/// [`StageError::Source`] naming column and row where a value is not of the recorded type, or for bad ids.
+pub fn read_like(
+    schema: &Schema,
+    params: &Value,
+    files: &[Input],
+    work: &Work,
+) -> Result<(Table, Vec<String>), StageError> {
+    let mut rules: IdRules = serde_json::from_value(params.clone()).unwrap_or_default();
+    // A source without an `id` may have taken one from its file's metadata.
+    rules.id = rules.id.or_else(|| id_of(schema).filter(|id| id != ROW));
+    let id = rules.id.as_deref();
+    let columnar = match files.first() {
+        Some(file) => is_columnar(file)?,
+        None => return Err(StageError::Source("there is no file to read".to_string())),
+    };
+    if !columnar {
+        return ingest_csv::read_table(files, &options_like(schema), id, rules.duplicates, work);
+    }
+    let (table, notes) = ingest_parquet::read_table(files, None, id, rules.duplicates, work)?;
+    let label = files.first().map(|f| f.label.as_str()).unwrap_or_default();
+    Ok((conformed(label, table, schema)?, notes))
+}
+
+fn is_columnar(file: &Input) -> Result<bool, StageError> {
+    use std::io::Read;
+    let mut magic = Vec::with_capacity(8);
+    let read = file.reader().and_then(|reader| reader.take(8).read_to_end(&mut magic));
+    match read {
+        Ok(_) => Ok(Format::of(&magic).is_some()),
+        Err(error) => Err(StageError::Source(format!("{}: cannot be read: {error}", file.label))),
+    }
+}
+
+/// Casts the columns that `schema` has to its types.
+fn conformed(label: &str, table: Table, schema: &Schema) -> Result<Table, StageError> {
+    let id = table.id_name();
+    let batch = table.batch();
+    let mut columns: Vec<(String, ArrayRef)> = Vec::with_capacity(batch.num_columns());
+    for (name, array) in table.names().into_iter().zip(batch.columns()) {
+        let wanted = schema.field_with_name(&name).ok().filter(|_| Some(&name) != id.as_ref());
+        let array = match wanted {
+            Some(field) => cast_all(label, &name, array, field.data_type())?,
+            None => array.clone(),
+        };
+        columns.push((name, array));
+    }
+    let named = columns.iter().map(|(name, array)| (name.as_str(), array.clone())).collect();
+    Ok(Table::new(id.as_deref(), named)?)
+}
+
+fn cast_all(
+    label: &str,
+    name: &str,
+    array: &ArrayRef,
+    to: &DataType,
+) -> Result<ArrayRef, StageError> {
+    if array.data_type() == to {
+        return Ok(array.clone());
+    }
+    let safe = CastOptions { safe: true, ..CastOptions::default() };
+    let fractional = |row: usize| {
+        let value = array_value_to_string(array, row).unwrap_or_default();
+        *to == DataType::Int64 && value.parse::<f64>().is_ok_and(|v| v != v.floor())
+    };
+    let cast = compute::cast_with_options(array, to, &safe);
+    let cast = cast.map_err(|error| {
+        let error = FrameError::from(error);
+        StageError::Source(format!("{label}: column `{name}`: {error}"))
+    })?;
+    let lost = |row: &usize| !array.is_null(*row) && (cast.is_null(*row) || fractional(*row));
+    match (0..array.len()).find(lost) {
+        None => Ok(cast),
+        Some(row) => {
+            let value = array_value_to_string(array, row).unwrap_or_default();
+            let expected = type_word(to);
+            Err(StageError::Source(format!(
+                "{label}, row {row}: column `{name}`: `{value}` is not of type {expected}"
+            )))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        frame::table::{float_array, text_array},
+        kinds::ingest_csv::IngestCsv,
+        stage::{ctx::Arrivals, memory},
+    };
+
+    const TRAINED: &str =
+        "id;zip;income;seen;n\n7;\"123\";1,5;24.12.2020;1\n8;0456;NA;01.02.2021;2\n";
+
+    fn trained() -> (Value, Table) {
+        let written = json!({ "path": "f", "id": "id", "decimal": ",", "null_values": ["NA"] });
+        let params = memory::canonical(&IngestCsv, &written).unwrap();
+        let files = vec![Input::from_bytes("f.csv", TRAINED)];
+        let arrivals = Arrivals { files, ..Arrivals::default() };
+        let outputs = memory::run(&IngestCsv, &params, &arrivals, &Work::alone(1)).unwrap();
+        (params, outputs.table("table").unwrap())
+    }
+
+    fn again(new: Input) -> Result<Table, StageError> {
+        let (params, table) = trained();
+        read_like(&table.schema(), &params, &[new], &Work::alone(1)).map(|(table, _)| table)
+    }
+
+    #[test]
+    fn new_text_is_read_as_the_old_was() {
+        // Alone, these values would make other types: `zip` integers, `seen` ambiguous, `income` text.
+        let new = "seen;id;zip;income;extra\n01.02.2022;a-1;99;NA;x\n03.02.2022;a-2;98;;y\n";
+        let table = again(Input::from_bytes("new.csv", new)).unwrap();
+        let (_, old) = trained();
+        for name in ["zip", "income", "seen"] {
+            assert_eq!(
+                table.column(name).unwrap().data_type(),
+                old.column(name).unwrap().data_type()
+            );
+        }
+        assert_eq!(table.column("income").unwrap().null_count(), 2);
+        assert_eq!(table.texts("extra").unwrap().value(1), "y");
+        assert!(table.column("n").is_err(), "a column that is not there stays absent");
+        assert_eq!(table.id_name().as_deref(), Some("id"));
+        let seen = array_value_to_string(table.column("seen").unwrap(), 0).unwrap();
+        assert_eq!(seen, "2022-02-01");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_placed() {
+        let new = "id;income\n1;2,5\n2;plenty\n";
+        let error = again(Input::from_bytes("new.csv", new)).unwrap_err();
+        assert_eq!(error.to_string(), "new.csv:3: column `income`: `plenty` is not a number");
+    }
+
+    #[test]
+    fn parquet_stands_in_for_text() {
+        let table = |income: ArrayRef| {
+            let ids = text_array(["a", "b"]);
+            let table = Table::new(None, vec![("id", ids), ("income", income)]).unwrap();
+            memory::input("new.parquet", &table).unwrap()
+        };
+        let read = again(table(text_array(["1.5", "2"]))).unwrap();
+        assert_eq!(read.floats("income").unwrap(), [1.5, 2.0]);
+        assert!(again(table(float_array(vec![1.0, 2.0]))).is_ok());
+        let error = again(table(text_array(["1.5", "x"]))).unwrap_err().to_string();
+        assert_eq!(error, "new.parquet, row 1: column `income`: `x` is not of type float");
+    }
+}
