@@ -5,6 +5,7 @@
 pub mod ids;
 pub mod ingest_csv;
 pub mod ingest_parquet;
+pub mod page;
 pub mod prepare;
 pub mod reread;
 pub mod transform_apply;
