@@ -2,6 +2,8 @@
 //! Help, JSON Schema, documentation and completion are generated from this slice. It does not know how
 //! stages are scheduled, cached or stored.
 
+pub mod eda;
+pub mod eda_profile;
 pub mod ids;
 pub mod ingest_csv;
 pub mod ingest_parquet;
@@ -17,6 +19,7 @@ use crate::stage::kind::Kind;
 pub static ALL: &[&dyn Kind] = &[
     &ingest_csv::IngestCsv,
     &ingest_parquet::IngestParquet,
+    &eda_profile::EdaProfile,
     &transform_fit::TransformFit,
     &transform_apply::TransformApply,
 ];

@@ -46,6 +46,11 @@ impl Numbers {
         Numbers { values, order, complete }
     }
 
+    /// Returns the values by row.
+    pub fn values(&self) -> &[f64] {
+        &self.values
+    }
+
     /// Returns the column's order.
     pub fn order(&self) -> &Order {
         &self.order

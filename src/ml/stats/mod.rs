@@ -6,12 +6,12 @@ pub mod correlation;
 pub mod histogram;
 pub mod levels;
 pub mod moments;
-pub mod quantiles;
 pub mod ranks;
 
 pub use correlation::{Numbers, cramers_v, pearson, spearman};
 pub use histogram::{Bin, edges, histogram};
 pub use levels::Levels;
 pub use moments::{Moments, moments};
-pub use quantiles::quantile;
 pub use ranks::Order;
+
+pub use crate::ml::quantiles::quantile;
