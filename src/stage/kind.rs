@@ -137,6 +137,8 @@ pub struct Checked {
     pub schemas: BTreeMap<String, SchemaRef>,
     /// What is wrong with the parameters.
     pub problems: Vec<Problem>,
+    /// What a person should hear of before it runs: columns that will be left out.
+    pub notes: Vec<String>,
 }
 
 /// Something wrong with a parameter that its shape alone does not show.
