@@ -2,12 +2,9 @@
 //! Help, JSON Schema, documentation and completion are generated from this slice. It does not know how
 //! stages are scheduled, cached or stored.
 
-pub mod eda;
-pub mod eda_profile;
 pub mod ids;
 pub mod ingest_csv;
 pub mod ingest_parquet;
-pub mod page;
 pub mod prepare;
 pub mod reread;
 pub mod transform_apply;
@@ -19,7 +16,6 @@ use crate::stage::kind::Kind;
 pub static ALL: &[&dyn Kind] = &[
     &ingest_csv::IngestCsv,
     &ingest_parquet::IngestParquet,
-    &eda_profile::EdaProfile,
     &transform_fit::TransformFit,
     &transform_apply::TransformApply,
 ];

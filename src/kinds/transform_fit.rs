@@ -1,7 +1,6 @@
 //! `transform.fit`: learns how a table becomes a matrix of features, and makes that matrix.
 //! It does not know what the features are for.
 
-use arrow::datatypes::SchemaRef;
 use serde_json::Value;
 
 use crate::{
@@ -74,8 +73,12 @@ impl Kind for TransformFit {
 
     fn check(&self, given: &Given) -> Checked {
         let Ok(settings) = settings(&given.params) else { return Checked::default() };
-        let schema: Option<&SchemaRef> = given.schema("table");
-        Checked { problems: prepare::check(&settings, schema), ..Checked::default() }
+        let schema = given.schema("table");
+        Checked {
+            problems: prepare::check(&settings, schema),
+            notes: schema.map(|schema| prepare::notes(&settings, schema)).unwrap_or_default(),
+            ..Checked::default()
+        }
     }
 
     fn columns_read(

@@ -35,7 +35,8 @@ pub struct CategoricalColumn {
     pub missing: u64,
     /// The level that stands in for a missing one; `None`: missing is a level of its own.
     pub fill: Option<String>,
-    /// Every level seen, numbers in numeric order, texts by their bytes, missing last.
+    /// Every level seen or declared: in declared order, else numbers by size and texts by their bytes;
+    /// missing last.
     pub levels: Vec<Level>,
     /// How a level becomes numbers.
     pub encode: Encode,
@@ -43,7 +44,7 @@ pub struct CategoricalColumn {
     pub unknown: Unknown,
 }
 
-/// A level seen when fitting.
+/// A level seen when fitting, or declared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Level {
@@ -72,7 +73,8 @@ impl CategoricalColumn {
     ) -> Result<Learnt<CategoricalColumn>, StageError> {
         let (texts, numbers) = read(table, name)?;
         let (mut counts, n_missing) = count(&texts, rows);
-        sort_levels(&mut counts, numbers);
+        let declared = settings.categories.get(name);
+        order_levels(&mut counts, numbers, declared, name)?;
         let fill = match settings.impute {
             CategoricalImpute::None => None,
             CategoricalImpute::Constant => Some(settings.fill_value.clone()),
@@ -86,7 +88,7 @@ impl CategoricalColumn {
                 Some((_, count)) => *count += n_missing,
                 None => {
                     counts.push((fill, n_missing));
-                    sort_levels(&mut counts, numbers);
+                    order_levels(&mut counts, numbers, declared, name)?;
                 }
             }
         }
@@ -252,14 +254,40 @@ fn count<'a>(texts: &'a StringArray, rows: &[usize]) -> (Vec<(&'a str, u64)>, u6
     (counts.into_iter().collect(), n_missing)
 }
 
-fn sort_levels(counts: &mut [(&str, u64)], numbers: bool) {
-    let number = |text: &str| if numbers { text.parse().unwrap_or(f64::MAX) } else { 0.0 };
-    counts.sort_unstable_by(|a, b| number(a.0).total_cmp(&number(b.0)).then(a.0.cmp(b.0)));
+/// Puts levels in the declared order, adding those that no row has; else numbers by size, texts by bytes.
+fn order_levels<'a>(
+    counts: &mut Vec<(&'a str, u64)>,
+    numbers: bool,
+    declared: Option<&'a Vec<String>>,
+    column: &str,
+) -> Result<(), StageError> {
+    let Some(declared) = declared else {
+        let number = |text: &str| if numbers { text.parse().unwrap_or(f64::MAX) } else { 0.0 };
+        counts.sort_unstable_by(|a, b| number(a.0).total_cmp(&number(b.0)).then(a.0.cmp(b.0)));
+        return Ok(());
+    };
+    let mut places: HashMap<&str, usize> = HashMap::new();
+    for level in declared {
+        let next = places.len();
+        places.entry(level).or_insert(next);
+    }
+    // The smallest of them, as the levels come in no order here.
+    if let Some((level, _)) = counts.iter().filter(|(l, _)| !places.contains_key(l)).min() {
+        return Err(StageError::Data(format!(
+            "column `{column}` has the level `{level}`, which its `categories` do not list"
+        )));
+    }
+    let absent: Vec<&str> =
+        declared.iter().map(String::as_str).filter(|l| counts.iter().all(|c| c.0 != *l)).collect();
+    counts.extend(absent.into_iter().map(|level| (level, 0)));
+    counts.sort_by_key(|(level, _)| places.get(level).copied());
+    counts.dedup_by_key(|(level, _)| *level);
+    Ok(())
 }
 
 /// The first of the most frequent levels.
 fn most_frequent<'a>(counts: &[(&'a str, u64)]) -> Option<&'a str> {
-    let most = counts.iter().map(|(_, count)| *count).max()?;
+    let most = counts.iter().map(|(_, count)| *count).max().filter(|count| *count > 0)?;
     counts.iter().find(|(_, count)| *count == most).map(|(level, _)| *level)
 }
 

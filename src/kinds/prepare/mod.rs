@@ -104,7 +104,6 @@ impl Preparation {
         let mut notes = select::left_out_notes(&selection, settings);
         let n_numeric = selection.numeric.len();
         let n_columns = n_numeric + selection.categorical.len();
-        work.progress.set_total(n_columns as u64);
         let learnt = work.pool.map(n_columns, |i| {
             work.check()?;
             let learnt = match (&settings.numeric, &settings.categorical) {
@@ -119,7 +118,6 @@ impl Preparation {
                 }
                 _ => return Err(StageError::Internal("a column without a group".to_string())),
             };
-            work.progress.advance(1);
             Ok(learnt)
         });
         let names = selection.numeric.iter().chain(&selection.categorical).map(|c| &c.name);
@@ -369,6 +367,12 @@ pub fn check(settings: &Settings, schema: Option<&SchemaRef>) -> Vec<Problem> {
         problems.extend(select::select(schema, settings).err().unwrap_or_default());
     }
     problems
+}
+
+/// Returns what a person should hear of before anything runs: columns that no group takes.
+pub fn notes(settings: &Settings, schema: &SchemaRef) -> Vec<String> {
+    let selection = select::select(schema, settings).unwrap_or_default();
+    select::left_out_notes(&selection, settings)
 }
 
 /// Returns which of the `available` columns the settings may read. Types are not known here, so a group

@@ -112,7 +112,8 @@ impl NumericColumn {
             scale: 1.0,
         };
         column.learn_power(&mut values, settings.power)?;
-        column.learn_scale(&values, settings.scale)?;
+        column.learn_scale(&values, settings.scale);
+        column.check_finite()?;
         let constant = values.first() == values.last();
         let told = (constant && settings.scale != ScaleChoice::None).then_some("constant");
         Ok(Learnt::Column(column, told))
@@ -137,10 +138,10 @@ impl NumericColumn {
     }
 
     /// Sets centre and scale from the ascending values.
-    fn learn_scale(&mut self, values: &[f64], choice: ScaleChoice) -> Result<(), StageError> {
-        let (Some(first), Some(last)) = (values.first(), values.last()) else { return Ok(()) };
+    fn learn_scale(&mut self, values: &[f64], choice: ScaleChoice) {
+        let (Some(first), Some(last)) = (values.first(), values.last()) else { return };
         let (center, scale) = match choice {
-            ScaleChoice::None => return Ok(()),
+            ScaleChoice::None => return,
             // Exact for constant columns, where the rounding of a mean would leave a residue.
             _ if first == last => (*first, 1.0),
             ScaleChoice::Standard => {
@@ -153,15 +154,21 @@ impl NumericColumn {
                 (quartile(0.5), quartile(0.75) - quartile(0.25))
             }
         };
-        if !center.is_finite() || !scale.is_finite() {
-            return Err(StageError::Data(format!(
-                "column `{}` has values too large to scale; divide it first, or clip it",
-                self.column
-            )));
-        }
         self.center = center;
         self.scale = if scale > 0.0 { scale } else { 1.0 };
-        Ok(())
+    }
+
+    /// Sums and differences of values near the largest double overflow.
+    fn check_finite(&self) -> Result<(), StageError> {
+        let (low, high) = self.clip.unwrap_or_default();
+        let learnt = [self.fill.unwrap_or_default(), low, high, self.center, self.scale];
+        if learnt.iter().all(|v| v.is_finite()) {
+            return Ok(());
+        }
+        Err(StageError::Data(format!(
+            "column `{}` has values too large to learn from; divide it in features.derive",
+            self.column
+        )))
     }
 
     /// Returns the feature of every row; NaN where a value is missing and nothing stands in for it.

@@ -128,6 +128,15 @@ fn problems(schema: &Schema, settings: &Settings) -> Vec<Problem> {
             }
         }
     }
+    for column in settings.categorical.iter().flat_map(|group| group.categories.keys()) {
+        if !has(schema, column) {
+            problems.push(Problem::new(
+                &["categorical", "categories", column],
+                format!("there is no column `{column}`"),
+                names::suggestion(column, schema.fields().iter().map(|f| f.name().as_str())),
+            ));
+        }
+    }
     problems
 }
 

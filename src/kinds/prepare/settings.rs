@@ -1,6 +1,8 @@
 //! What a person may ask of a preparation: the parameters, shared by every kind that prepares a table, and
 //! the checked settings they become. It does not know any data.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
@@ -90,7 +92,7 @@ pub const fn numeric_params(impute: &'static str, scale: &'static str) -> [Param
 }
 
 /// Parameters of the categorical group, with a kind's own defaults for `impute` and `encode` as JSON text.
-pub const fn categorical_params(impute: &'static str, encode: &'static str) -> [Param; 7] {
+pub const fn categorical_params(impute: &'static str, encode: &'static str) -> [Param; 8] {
     [
         Param::optional(
             "columns",
@@ -114,6 +116,12 @@ pub const fn categorical_params(impute: &'static str, encode: &'static str) -> [
             Shape::Choice(ENCODE),
             encode,
             "onehot: a 0/1 feature a level; ordinal: the level's rank; frequency: the level's share of rows",
+        ),
+        Param::with_default(
+            "categories",
+            Shape::Map(&Shape::TEXTS),
+            "{}",
+            "all levels of a column in order, such as { size: [S, M, L] }; sorted by spelling when left out",
         ),
         Param::optional(
             "min_frequency",
@@ -347,6 +355,8 @@ pub struct CategoricalSettings {
     pub fill_value: String,
     /// How a level becomes numbers.
     pub encode: Encode,
+    /// All levels of some columns, in order.
+    pub categories: BTreeMap<String, Vec<String>>,
     /// Below this a level is rare: a count where whole, a share of the rows where a fraction.
     pub min_frequency: Option<Number>,
     /// What to make of a level that was not there when fitting.

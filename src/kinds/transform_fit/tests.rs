@@ -212,6 +212,60 @@ fn unknown_levels() {
 }
 
 #[test]
+fn declared_levels() {
+    let table = one_column("size", opt_text_array([Some("S"), Some("L"), None, Some("L")]));
+    let run = |group: Value| fit(&table, json!({ "categorical": group }));
+    let matrix = |group: Value| run(group).unwrap().table("matrix").unwrap();
+    let sizes = json!({"size": ["S", "M", "L"]});
+    let ordinal = matrix(json!({"categories": sizes, "encode": "ordinal"}));
+    assert_eq!(ordinal.floats("size").unwrap(), [0.0, 2.0, 2.0, 2.0]);
+    let onehot = matrix(json!({"categories": sizes}));
+    assert_eq!(onehot.names(), ["row", "size=S", "size=M", "size=L"]);
+    assert_eq!(
+        error(run(json!({"categories": {"size": ["S", "M"]}}))),
+        "column `size` has the level `L`, which its `categories` do not list"
+    );
+    assert!(error(run(json!({"categories": {"sise": []}}))).contains("no column `sise`"));
+    let nothing = one_column("size", opt_text_array([None::<&str>; 2]));
+    let with = json!({"categorical": {"categories": sizes}});
+    assert!(error(fit(&nothing, with)).contains("`size` is left out: it has no value"));
+}
+
+#[test]
+fn anything_can_be_a_level() {
+    use arrow::array::{BooleanArray, Date32Array, TimestampMicrosecondArray};
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("i", int_array(vec![10, 9, 10])),
+        ("f", float_array(vec![1.0, -0.0, 2.5])),
+        ("b", Arc::new(BooleanArray::from(vec![true, false, true]))),
+        ("d", Arc::new(Date32Array::from(vec![0, 1, 0]))),
+        ("t", Arc::new(TimestampMicrosecondArray::from(vec![0, 1_000_000, 0]))),
+    ];
+    let table = Table::new(None, columns).unwrap();
+    let with = json!({"categorical": {"columns": ["i", "f", "b", "d", "t"]}});
+    assert_eq!(
+        fit(&table, with).unwrap().table("matrix").unwrap().names()[1..],
+        [
+            "i=9",
+            "i=10",
+            "f=0",
+            "f=1",
+            "f=2.5",
+            "b=false",
+            "b=true",
+            "d=1970-01-01",
+            "d=1970-01-02",
+            "t=1970-01-01T00:00:00",
+            "t=1970-01-01T00:00:01"
+        ]
+    );
+    let days = json!({"numeric": {"dates": "days", "scale": "none"}});
+    let matrix = fit(&table, days).unwrap().table("matrix").unwrap();
+    assert_eq!(matrix.floats("d").unwrap(), [0.0, 1.0, 0.0]);
+    assert_eq!(matrix.floats("t").unwrap(), [0.0, 1.0 / 86_400.0, 0.0]);
+}
+
+#[test]
 fn names_and_ids_are_no_levels() {
     let names: Vec<String> = (0..150).map(|i| format!("name {i}")).collect();
     let table = one_column("name", text_array(&names));
@@ -306,7 +360,14 @@ fn values_that_have_no_feature() {
         "column `x2`, row 1: the value -1 cannot be transformed (power log1p)"
     );
     let huge = one_column("x2", float_array(vec![f64::MAX, -f64::MAX]));
-    assert!(error(fit(&huge, json!({}))).starts_with("column `x2` has values too large to scale"));
+    assert!(
+        error(fit(&huge, json!({}))).starts_with("column `x2` has values too large to learn from")
+    );
+    let huge = one_column("x2", float_array(vec![f64::MAX, f64::MAX, f64::NAN]));
+    assert!(
+        error(fit(&huge, json!({"numeric": {"scale": "none"}})))
+            .contains("too large to learn from")
+    );
     let gaps = one_column("x2", float_array(vec![1.0, f64::NAN, 3.0]));
     let kept = fit(&gaps, json!({"numeric": {"impute": "none"}})).unwrap();
     assert!(kept.table("matrix").unwrap().floats("x2").unwrap()[1].is_nan());
@@ -351,8 +412,17 @@ fn problems_are_known_before_anything_runs() {
     let checked = TransformFit.check(&Given { params: params.clone(), inputs });
     let paths: Vec<String> = checked.problems.iter().map(|p| p.path.join(".")).collect();
     assert_eq!(paths, ["numeric.clip", "reduce.pca", "drop.0"]);
+    assert_eq!(
+        checked.notes,
+        Vec::<String>::new(),
+        "nothing can be said of columns while their names are wrong"
+    );
     assert_eq!(checked.problems[2].help, "did you mean `income`?");
     assert_eq!(TransformFit.check(&Given { params, ..Given::default() }).problems.len(), 2);
+    let params = memory::canonical(&TransformFit, &json!({"numeric": {}})).unwrap();
+    let inputs = BTreeMap::from([("table".to_string(), Some(customers(1).schema()))]);
+    let checked = TransformFit.check(&Given { params, inputs });
+    assert!(checked.problems.is_empty() && checked.notes[0].ends_with("`country`"), "{checked:?}");
 }
 
 #[test]
