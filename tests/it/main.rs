@@ -1,3 +1,4 @@
 //! Whole parts of the program together, on files and folders.
 
 mod real_data;
+mod transform;

@@ -35,7 +35,7 @@ fn folder() -> Option<PathBuf> {
 }
 
 /// Reads `file` with `more` parameters; `None` if the data is absent.
-fn ingest(file: &str, more: Value) -> Option<Result<(Table, Vec<String>), StageError>> {
+pub fn ingest(file: &str, more: Value) -> Option<Result<(Table, Vec<String>), StageError>> {
     let path = folder()?.join(file);
     let mut written = more;
     assert!(written.as_object().is_some_and(|m| m.len() <= 2), "at most two parameters");
