@@ -2,9 +2,12 @@
 //! Help, JSON Schema, documentation and completion are generated from this slice. It does not know how
 //! stages are scheduled, cached or stored.
 
+pub mod eda;
+pub mod eda_profile;
 pub mod ids;
 pub mod ingest_csv;
 pub mod ingest_parquet;
+pub mod page;
 pub mod prepare;
 pub mod reread;
 pub mod transform_apply;
@@ -16,6 +19,7 @@ use crate::stage::kind::Kind;
 pub static ALL: &[&dyn Kind] = &[
     &ingest_csv::IngestCsv,
     &ingest_parquet::IngestParquet,
+    &eda_profile::EdaProfile,
     &transform_fit::TransformFit,
     &transform_apply::TransformApply,
 ];

@@ -15,5 +15,6 @@ pub mod pca;
 pub mod power;
 pub mod quantiles;
 pub mod rng;
+pub mod stats;
 
 pub use crate::base::matrix::Matrix;

@@ -1,0 +1,340 @@
+//! One column of a table, described. Dates and times are numbers of days since 1970-01-01 here.
+//! It does not know what other columns say.
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray},
+    compute,
+    datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType},
+};
+
+use crate::{
+    frame::{
+        FrameError, Table,
+        table::{is_numeric, type_word},
+    },
+    kinds::page::number,
+    ml::stats::{Levels, Moments, Numbers, Order, moments, quantile},
+};
+
+/// The percentiles of the `columns` artifact between minimum and maximum.
+pub const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
+
+const MICROSECONDS_A_DAY: f64 = 86_400_000_000.0;
+
+/// A column with its figures.
+#[derive(Clone, Debug)]
+pub struct Column {
+    /// Its name.
+    pub name: String,
+    /// Its type in a person's words.
+    pub dtype: String,
+    /// Whether it is the table's id.
+    pub is_id: bool,
+    /// Rows of the table.
+    pub n_rows: usize,
+    /// Rows without a value; NaN counts as none.
+    pub missing: usize,
+    /// Rows with an infinite value: they count as values, but all figures leave them out.
+    pub infinite: usize,
+    /// How many different values there are.
+    pub distinct: usize,
+    /// The most frequent value as text (ties: the smallest) and how often it occurs.
+    pub top: Option<(String, usize)>,
+    /// The values.
+    pub values: Values,
+    /// Figures of numbers and dates.
+    pub spread: Option<Spread>,
+}
+
+/// The values of a column, by what can be computed of them.
+#[derive(Clone, Debug)]
+pub enum Values {
+    /// Integers (`whole`) or floats.
+    Number {
+        /// Whether the column holds integers.
+        whole: bool,
+        /// The values, ready for correlations.
+        numbers: Numbers,
+    },
+    /// True and false, both as levels and as 1 and 0.
+    Boolean {
+        /// As levels `false` and `true`.
+        levels: Levels,
+        /// As 0 and 1.
+        numbers: Numbers,
+    },
+    /// Dates or times, in days since 1970-01-01.
+    Date {
+        /// Whether there is a time of day.
+        with_time: bool,
+        /// Days by row; NaN is missing.
+        days: Vec<f64>,
+        /// Their order.
+        order: Order,
+    },
+    /// Text.
+    Text(Levels),
+    /// A type that has no figures.
+    Other,
+}
+
+/// Figures of a numeric, boolean or date column over its finite values; NaN where not defined.
+#[derive(Clone, Debug)]
+pub struct Spread {
+    /// Mean, deviation, skewness, kurtosis.
+    pub moments: Moments,
+    /// Smallest value.
+    pub min: f64,
+    /// The quantiles of [`QUANTILES`].
+    pub quantiles: [f64; 7],
+    /// Largest value.
+    pub max: f64,
+    /// How many are 0.
+    pub zeros: usize,
+    /// How many are below 0.
+    pub negatives: usize,
+    /// How many lie more than 1.5 interquartile ranges outside the quartiles.
+    pub outliers_iqr: usize,
+}
+
+impl Column {
+    /// Describes the column `name`.
+    ///
+    /// # Errors
+    /// If Arrow cannot convert its values.
+    pub fn describe(table: &Table, name: &str) -> Result<Column, FrameError> {
+        let array = table.column(name)?;
+        let mut column = Column {
+            name: name.to_string(),
+            dtype: type_word(array.data_type()),
+            is_id: table.id_name().as_deref() == Some(name),
+            n_rows: array.len(),
+            missing: array.null_count(),
+            infinite: 0,
+            distinct: 0,
+            top: None,
+            values: Values::Other,
+            spread: None,
+        };
+        match array.data_type() {
+            DataType::Utf8 => {
+                let texts = array.as_string::<i32>();
+                column.set_levels(Levels::of(texts.iter()));
+            }
+            DataType::Boolean => column.set_booleans(array, table)?,
+            DataType::Date32 | DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                column.set_dates(array)
+            }
+            other if is_numeric(other) => column.set_numbers(array, table)?,
+            _ => {}
+        }
+        Ok(column)
+    }
+
+    /// Returns how many rows have a value.
+    pub fn count(&self) -> usize {
+        self.n_rows - self.missing
+    }
+
+    /// Returns the share of rows without a value; 0 for a table without rows.
+    pub fn missing_share(&self) -> f64 {
+        if self.n_rows == 0 { 0.0 } else { self.missing as f64 / self.n_rows as f64 }
+    }
+
+    /// Returns the values as numbers, if they may be correlated as such.
+    pub fn numbers(&self) -> Option<&Numbers> {
+        match &self.values {
+            Values::Number { numbers, .. } | Values::Boolean { numbers, .. } => Some(numbers),
+            _ => None,
+        }
+    }
+
+    /// Returns the values as levels, if they may be correlated as such.
+    pub fn levels(&self) -> Option<&Levels> {
+        match &self.values {
+            Values::Boolean { levels, .. } | Values::Text(levels) => Some(levels),
+            _ => None,
+        }
+    }
+
+    /// Returns the order of a numeric or date column.
+    pub fn order(&self) -> Option<&Order> {
+        match &self.values {
+            Values::Number { numbers, .. } => Some(numbers.order()),
+            Values::Date { order, .. } => Some(order),
+            _ => None,
+        }
+    }
+
+    /// Returns a number that is equal for equal values of the column; missing values are equal.
+    pub fn cell(&self, row: usize) -> u64 {
+        match &self.values {
+            Values::Number { numbers, .. } => float_cell(numbers.values()[row]),
+            Values::Date { days, .. } => float_cell(days[row]),
+            Values::Boolean { levels, .. } | Values::Text(levels) => u64::from(levels.codes[row]),
+            Values::Other => 0,
+        }
+    }
+
+    fn set_levels(&mut self, levels: Levels) {
+        self.distinct = levels.names.len();
+        self.top = levels.names.first().cloned().zip(levels.counts.first().copied());
+        self.values = Values::Text(levels);
+    }
+
+    fn set_booleans(&mut self, array: &ArrayRef, table: &Table) -> Result<(), FrameError> {
+        let words = array.as_boolean().iter().map(|v| v.map(|v| if v { "true" } else { "false" }));
+        self.set_levels(Levels::of(words));
+        let values = table.floats(&self.name)?;
+        let order = Order::of(&values);
+        self.spread = Some(spread(&order));
+        if let Values::Text(levels) = std::mem::replace(&mut self.values, Values::Other) {
+            self.values = Values::Boolean { levels, numbers: Numbers::new(values, order) };
+        }
+        Ok(())
+    }
+
+    fn set_dates(&mut self, array: &ArrayRef) {
+        let with_time = *array.data_type() != DataType::Date32;
+        let days: Vec<f64> = if with_time {
+            let times = array.as_primitive::<TimestampMicrosecondType>().iter();
+            times.map(|v| v.map_or(f64::NAN, |v| v as f64 / MICROSECONDS_A_DAY)).collect()
+        } else {
+            let dates = array.as_primitive::<Date32Type>().iter();
+            dates.map(|v| v.map_or(f64::NAN, f64::from)).collect()
+        };
+        let order = Order::of(&days);
+        self.distinct = order.distinct();
+        self.top = order.mode().map(|(v, n)| (number::date(v, with_time), n));
+        self.spread = Some(spread(&order));
+        self.values = Values::Date { with_time, days, order };
+    }
+
+    fn set_numbers(&mut self, array: &ArrayRef, table: &Table) -> Result<(), FrameError> {
+        let whole = array.data_type().is_integer();
+        let values = table.floats(&self.name)?;
+        self.missing = values.iter().filter(|v| v.is_nan()).count();
+        self.infinite = values.iter().filter(|v| v.is_infinite()).count();
+        let order = Order::of(&values);
+        self.distinct = order.distinct() + infinities(&values);
+        self.top = order.mode().map(|(v, n)| (number_text(v, whole), n));
+        if whole && order.sorted.iter().any(|v| v.abs() >= EXACT) {
+            self.set_exact_integers(array)?;
+        }
+        self.spread = Some(spread(&order));
+        self.values = Values::Number { whole, numbers: Numbers::new(values, order) };
+        Ok(())
+    }
+
+    /// Counts different integers that f64 cannot tell apart (ids, mostly).
+    fn set_exact_integers(&mut self, array: &ArrayRef) -> Result<(), FrameError> {
+        let cast = compute::cast(array, &DataType::Int64)?;
+        let mut sorted: Vec<i64> = cast.as_primitive::<Int64Type>().iter().flatten().collect();
+        sorted.sort_unstable();
+        self.distinct = sorted.chunk_by(|a, b| a == b).count();
+        let mut best: Option<(i64, usize)> = None;
+        for run in sorted.chunk_by(|a, b| a == b) {
+            if best.is_none_or(|(_, most)| run.len() > most) {
+                best = Some((run[0], run.len()));
+            }
+        }
+        self.top = best.map(|(value, n)| (value.to_string(), n));
+        Ok(())
+    }
+}
+
+/// Integers from here on may share an f64 with a neighbour.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+fn spread(order: &Order) -> Spread {
+    let sorted = &order.sorted;
+    let quantiles = QUANTILES.map(|q| quantile(sorted, q));
+    let (q1, q3) = (quantiles[2], quantiles[4]);
+    let fence = 1.5 * (q3 - q1);
+    let below = |edge: f64| sorted.partition_point(|v| *v < edge);
+    let up_to = |edge: f64| sorted.partition_point(|v| *v <= edge);
+    let outliers_iqr =
+        if sorted.is_empty() { 0 } else { below(q1 - fence) + (sorted.len() - up_to(q3 + fence)) };
+    Spread {
+        moments: moments(sorted),
+        min: sorted.first().copied().unwrap_or(f64::NAN),
+        quantiles,
+        max: sorted.last().copied().unwrap_or(f64::NAN),
+        zeros: up_to(0.0) - below(0.0),
+        negatives: below(0.0),
+        outliers_iqr,
+    }
+}
+
+/// How many of plus and minus infinity occur.
+fn infinities(values: &[f64]) -> usize {
+    usize::from(values.contains(&f64::INFINITY)) + usize::from(values.contains(&f64::NEG_INFINITY))
+}
+
+fn float_cell(value: f64) -> u64 {
+    if value.is_nan() { f64::NAN.to_bits() } else { (value + 0.0).to_bits() }
+}
+
+/// The shortest text that reads back as the number; integers without a point.
+fn number_text(value: f64, whole: bool) -> String {
+    match (whole, value.abs() < 1e16) {
+        (true, _) => format!("{value:.0}"),
+        (false, true) => format!("{value}"),
+        (false, false) => format!("{value:e}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{BooleanArray, Date32Array, Int64Array};
+
+    use super::*;
+    use crate::frame::table::{float_array, opt_text_array};
+
+    fn describe(array: ArrayRef) -> Column {
+        let table = Table::new(None, vec![("x", array)]).unwrap();
+        Column::describe(&table, "x").unwrap()
+    }
+
+    #[test]
+    fn numbers() {
+        let inf = f64::INFINITY;
+        let x = describe(float_array(vec![1.0, 0.0, -2.0, f64::NAN, inf, 1.0, 100.0, 0.0]));
+        let spread = x.spread.as_ref().unwrap();
+        assert_eq!((x.count(), x.missing, x.infinite, x.distinct), (7, 1, 1, 5));
+        assert_eq!((spread.zeros, spread.negatives, spread.outliers_iqr), (2, 1, 2));
+        assert_eq!((spread.min, spread.max, spread.quantiles[3]), (-2.0, 100.0, 0.5));
+        assert_eq!(x.top, Some(("0".to_string(), 2)));
+    }
+
+    #[test]
+    fn integers_beyond_f64_stay_apart() {
+        let big = 9_007_199_254_740_993;
+        let x = describe(Arc::new(Int64Array::from(vec![big, big - 1, big])));
+        assert_eq!((x.distinct, x.top), (2, Some((big.to_string(), 2))));
+    }
+
+    #[test]
+    fn texts_booleans_dates() {
+        let text = describe(opt_text_array([Some("b"), None, Some("a")]));
+        assert_eq!((text.distinct, text.top), (2, Some(("a".to_string(), 1))));
+        let flag =
+            describe(Arc::new(BooleanArray::from(vec![Some(true), None, Some(false), Some(true)])));
+        assert_eq!((flag.dtype.as_str(), flag.missing, flag.distinct), ("boolean", 1, 2));
+        assert_eq!(flag.spread.unwrap().moments.mean, 2.0 / 3.0);
+        let date = describe(Arc::new(Date32Array::from(vec![19_723, 19_723, 0])));
+        assert_eq!(date.top, Some(("2024-01-01".to_string(), 2)));
+        assert_eq!(date.spread.unwrap().max, 19_723.0);
+    }
+
+    #[test]
+    fn nothing_there() {
+        for array in [float_array(vec![]), float_array(vec![f64::NAN])] {
+            let x = describe(array);
+            assert_eq!((x.count(), x.distinct, x.top.clone()), (0, 0, None));
+            assert_eq!(x.spread.unwrap().outliers_iqr, 0);
+        }
+    }
+}

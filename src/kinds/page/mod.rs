@@ -1,0 +1,219 @@
+//! Self-contained HTML pages: a shell with its style, escaping, numbers, bars and charts.
+//! No script and no request leaves a page. It does not know what a page is about.
+
+pub mod chart;
+pub mod number;
+pub mod palette;
+pub mod scale;
+
+use std::fmt::Write;
+
+/// Longest name or value that is written out; what is cut stands in the `title`.
+const LONGEST_TEXT: usize = 40;
+
+/// Returns `text` fit for HTML content and double-quoted attributes. Control characters, which HTML
+/// does not allow, become U+FFFD.
+pub fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' | '\t' => out.push(' '),
+            c if c.is_control() => out.push('\u{FFFD}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// Returns a name or value as an isolated piece of text (its direction cannot turn its surroundings),
+/// cut in the middle if long; the whole then stands in its `title`, up to a few hundred characters.
+pub fn value(text: &str) -> String {
+    let shown = if text.trim().is_empty() { "(blank)" } else { text };
+    let cut = cut(shown, LONGEST_TEXT);
+    if cut == shown {
+        return format!("<bdi>{}</bdi>", escape(shown));
+    }
+    format!("<bdi title=\"{}\">{}</bdi>", escape(&self::cut(text, 400)), escape(&cut))
+}
+
+/// Returns `text` with its middle replaced by an ellipsis if it has more than `most` characters.
+pub fn cut(text: &str, most: usize) -> String {
+    let n_chars = text.chars().count();
+    if n_chars <= most {
+        return text.to_string();
+    }
+    let tail = most / 3;
+    let head: String = text.chars().take(most - tail - 1).collect();
+    let end: String = text.chars().skip(n_chars - tail).collect();
+    format!("{head}…{end}")
+}
+
+/// Returns a complete document.
+pub fn document(title: &str, subtitle: &str, body: &str) -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <link rel=\"icon\" href=\"data:,\">\n\
+         <title>{title}</title>\n<style>\n{style}{colours}</style>\n</head>\n<body>\n\
+         <header><h1>{title}</h1><p>{subtitle}</p></header>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        title = escape(title),
+        style = include_str!("style.css"),
+        colours = palette::css(),
+    )
+}
+
+/// Returns a section with a heading; `lead` is HTML and may be empty.
+pub fn section(id: &str, heading: &str, lead: &str, content: &str) -> String {
+    let lead =
+        if lead.is_empty() { String::new() } else { format!("<p class=\"lead\">{lead}</p>\n") };
+    format!("<section id=\"{id}\">\n<h2>{}</h2>\n{lead}{content}</section>\n", escape(heading))
+}
+
+/// Returns the big figures at the top of a page: `(figure, what it counts)`.
+pub fn tiles(tiles: &[(String, &str)]) -> String {
+    let mut out = String::from("<div class=\"tiles\">\n");
+    for (figure, what) in tiles {
+        let _ = writeln!(out, "<div><b>{}</b><span>{}</span></div>", escape(figure), escape(what));
+    }
+    out + "</div>\n"
+}
+
+/// A row of a bar list.
+pub struct Bar {
+    /// HTML on the left.
+    pub label: String,
+    /// Length, as a share of the longest possible bar.
+    pub share: f64,
+    /// HTML on the right.
+    pub figure: String,
+    /// An extra CSS class of the bar, such as a segment's colour; may be empty.
+    pub class: String,
+}
+
+/// Returns horizontal bars with labels on the left and figures on the right.
+pub fn bars(rows: &[Bar]) -> String {
+    let mut out = String::from("<div class=\"bars\">\n");
+    for row in rows {
+        let width = number::fixed(100.0 * row.share.clamp(0.0, 1.0), 2);
+        let _ = writeln!(
+            out,
+            "<div class=\"bar-label\">{}</div><div class=\"track\"><i class=\"{}\" style=\"width:{width}%\"></i></div>\
+             <div class=\"bar-figure\">{}</div>",
+            row.label, row.class, row.figure
+        );
+    }
+    out + "</div>\n"
+}
+
+/// Returns a table; cells are HTML, `numeric` says which columns are aligned to the right.
+pub fn table(head: &[&str], numeric: &[bool], rows: &[Vec<String>]) -> String {
+    let class = |i: usize| if numeric.get(i) == Some(&true) { " class=\"n\"" } else { "" };
+    let mut out = String::from("<div class=\"scroll\" tabindex=\"0\"><table>\n<thead><tr>");
+    for (i, name) in head.iter().enumerate() {
+        let _ = write!(out, "<th scope=\"col\"{}>{}</th>", class(i), escape(name));
+    }
+    out.push_str("</tr></thead>\n<tbody>\n");
+    for row in rows {
+        out.push_str("<tr>");
+        for (i, cell) in row.iter().enumerate() {
+            let _ = write!(out, "<td{}>{cell}</td>", class(i));
+        }
+        out.push_str("</tr>\n");
+    }
+    out + "</tbody>\n</table></div>\n"
+}
+
+/// Returns a table whose rows become blocks of text on narrow screens, for tables of words.
+pub fn stacking_table(head: &[&str], numeric: &[bool], rows: &[Vec<String>]) -> String {
+    table(head, numeric, rows).replacen("<table>", "<table class=\"stacking\">", 1)
+}
+
+/// A square or oblong table of values in -1..=1, shaded by size and sign.
+pub struct Heat<'a> {
+    /// Names of the rows, as HTML.
+    pub rows: &'a [String],
+    /// Names of the columns, as HTML.
+    pub columns: &'a [String],
+    /// What saturates the shade.
+    pub full: f64,
+    /// Decimals in a cell.
+    pub decimals: usize,
+}
+
+impl Heat<'_> {
+    /// Returns the table; `cell` gives the value of row i, column j (NaN: empty).
+    pub fn html(&self, cell: impl Fn(usize, usize) -> f64) -> String {
+        let mut out = String::from(
+            "<div class=\"scroll\" tabindex=\"0\"><table class=\"heat\">\n<thead><tr><td></td>",
+        );
+        for name in self.columns {
+            let _ = write!(out, "<th scope=\"col\"><span>{name}</span></th>");
+        }
+        out.push_str("</tr></thead>\n<tbody>\n");
+        for (i, name) in self.rows.iter().enumerate() {
+            let _ = write!(out, "<tr><th scope=\"row\">{name}</th>");
+            for j in 0..self.columns.len() {
+                self.write_cell(cell(i, j), &mut out);
+            }
+            out.push_str("</tr>\n");
+        }
+        out + "</tbody>\n</table></div>\n"
+    }
+
+    fn write_cell(&self, value: f64, out: &mut String) {
+        if value.is_nan() {
+            out.push_str("<td></td>");
+            return;
+        }
+        let strength = (value.abs() / self.full).min(1.0);
+        let class = match (value < 0.0, strength > 0.55) {
+            (true, true) => "neg deep",
+            (true, false) => "neg",
+            (false, true) => "pos deep",
+            (false, false) => "pos",
+        };
+        let _ = write!(
+            out,
+            "<td class=\"{class}\" style=\"--a:{}\">{}</td>",
+            number::fixed(0.9 * strength, 2),
+            number::fixed(value, self.decimals)
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_stays_text() {
+        let hostile = "<script>alert('x')</script>\"&\u{0}";
+        let safe = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;\u{FFFD}";
+        assert_eq!(escape(hostile), safe);
+        assert_eq!(value(hostile), format!("<bdi>{safe}</bdi>"));
+        assert_eq!(value("  "), "<bdi>(blank)</bdi>");
+        assert!(!document("t</title><script>", "", "").contains("<script"));
+    }
+
+    #[test]
+    fn long_text_is_cut_in_the_middle_by_characters() {
+        assert_eq!(cut("abcdefghij", 10), "abcdefghij");
+        assert_eq!(cut("abcdefghijk", 10), "abcdef…ijk");
+        assert_eq!(cut(&"ä".repeat(50), 9).chars().count(), 9);
+        assert!(value(&"x".repeat(60)).contains("title=\"xxx"));
+    }
+
+    #[test]
+    fn shades_follow_sign_and_size() {
+        let names = ["a".to_string()];
+        let heat = Heat { rows: &names, columns: &names, full: 1.0, decimals: 2 };
+        assert!(heat.html(|_, _| -0.9).contains("class=\"neg deep\" style=\"--a:0.81\">−0.90<"));
+        assert!(heat.html(|_, _| f64::NAN).contains("<td></td></tr>"));
+    }
+}
