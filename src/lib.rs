@@ -8,6 +8,7 @@
 #![deny(clippy::todo, clippy::dbg_macro, clippy::unimplemented)]
 
 pub mod base;
+pub mod engine;
 pub mod frame;
 pub mod kinds;
 pub mod ml;
