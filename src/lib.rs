@@ -13,3 +13,4 @@ pub mod frame;
 pub mod kinds;
 pub mod ml;
 pub mod stage;
+pub mod store;

@@ -101,6 +101,20 @@ pub struct OutputPort {
     pub name: String,
     /// What it carries.
     pub ty: PortType,
+    /// The ending of its file's name: `parquet`, `html`, or what a `command` declares.
+    pub ext: String,
+}
+
+impl OutputPort {
+    /// Makes an output whose file ends as its type says.
+    pub fn new(name: &str, ty: PortType) -> OutputPort {
+        let ext = match ty {
+            PortType::Report => "html",
+            PortType::Opaque => "bin",
+            _ => "parquet",
+        };
+        OutputPort { name: name.to_string(), ty, ext: ext.to_string() }
+    }
 }
 
 /// An output of a kind that always has the same ones.
@@ -196,8 +210,7 @@ pub trait Kind: Send + Sync {
 
     /// Returns the outputs of a stage with these parameters.
     fn outputs(&self, _params: &Value) -> Vec<OutputPort> {
-        let port = |o: &FixedOutput| OutputPort { name: o.name.to_string(), ty: o.ty };
-        self.fixed_outputs().iter().map(port).collect()
+        self.fixed_outputs().iter().map(|o| OutputPort::new(o.name, o.ty)).collect()
     }
 
     /// Checks what parameter shapes cannot express and tells which output schemas are known already.

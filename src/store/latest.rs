@@ -1,0 +1,85 @@
+//! `latest/`: the newest artifacts under names that people and notebooks can type, as links into the objects.
+//! It does not know what a stage is beyond its path-like name.
+
+use std::{
+    collections::BTreeSet,
+    path::{Component, Path, PathBuf},
+};
+
+use crate::{
+    base::hash::ContentHash,
+    store::{Store, error::StoreError},
+};
+
+impl Store {
+    /// Points `latest/<pipeline>/<instance>/<port>.<ext>` at an object, in one step.
+    ///
+    /// # Errors
+    /// If a name would leave the view, or the medium refuses.
+    pub fn link_latest(
+        &self,
+        pipeline: &str,
+        instance: &str,
+        port: &str,
+        hash: &ContentHash,
+        ext: &str,
+    ) -> Result<(), StoreError> {
+        let relative = Path::new(pipeline).join(instance).join(format!("{port}.{ext}"));
+        let link = self.view_path(&relative)?;
+        let up: PathBuf = relative.components().map(|_| Component::ParentDir).collect();
+        let object = self.object_path(hash, ext);
+        let target = up.join(object.strip_prefix(&self.root).unwrap_or(&object));
+        if std::fs::read_link(&link).is_ok_and(|present| present == target) {
+            return Ok(());
+        }
+        let temp = self.temp_path("link");
+        self.disk.symlink(&target, &temp)?;
+        if let Some(folder) = link.parent() {
+            self.disk.create_dir_all(folder)?;
+        }
+        self.disk.rename(&temp, &link)
+    }
+
+    /// Removes links of a pipeline that are not in `keep` (paths relative to its folder in the view).
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn prune_latest(&self, pipeline: &str, keep: &BTreeSet<PathBuf>) -> Result<(), StoreError> {
+        let folder = self.view_path(Path::new(pipeline))?;
+        self.prune_folder(&folder, &folder, keep)?;
+        Ok(())
+    }
+
+    /// Returns true if the folder is empty afterwards.
+    fn prune_folder(
+        &self,
+        folder: &Path,
+        top: &Path,
+        keep: &BTreeSet<PathBuf>,
+    ) -> Result<bool, StoreError> {
+        let mut empty = true;
+        for path in self.disk.list(folder)? {
+            let relative = path.strip_prefix(top).unwrap_or(&path);
+            if path.is_dir() && !path.is_symlink() {
+                if self.prune_folder(&path, top, keep)? {
+                    self.disk.remove_dir_all(&path)?;
+                } else {
+                    empty = false;
+                }
+            } else if keep.contains(relative) {
+                empty = false;
+            } else {
+                self.disk.remove_file(&path)?;
+            }
+        }
+        Ok(empty)
+    }
+
+    fn view_path(&self, relative: &Path) -> Result<PathBuf, StoreError> {
+        let path = self.root.join("latest").join(relative);
+        match relative.components().all(|c| matches!(c, Component::Normal(_))) {
+            true => Ok(path),
+            false => Err(StoreError::damaged(path, "is not a name for the view")),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The store: bytes under their hashes, records of keys and runs, and a view for people.
+//! It does not know tables, kinds or pipelines. `FORMAT.md` beside this file tells the whole format.
+
+pub mod disk;
+pub mod error;
+pub mod latest;
+pub mod memo;
+pub mod objects;
+pub mod records;
+pub mod runs;
+
+use std::path::{Path, PathBuf};
+
+use crate::store::{disk::Disk, error::StoreError, memo::Memo};
+
+/// The format that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// A store folder. Several processes may hold the same one.
+pub struct Store {
+    root: PathBuf,
+    disk: Disk,
+    memo: Memo,
+}
+
+impl Store {
+    /// Opens the store at `root` for reading; the folder need not exist.
+    ///
+    /// # Errors
+    /// If it was written by a newer program.
+    pub fn open(root: &Path, disk: Disk) -> Result<Store, StoreError> {
+        let store = Store {
+            root: root.to_path_buf(),
+            memo: Memo::load(&root.join("memo.json"), &disk),
+            disk,
+        };
+        store.check_format()?;
+        Ok(store)
+    }
+
+    /// Opens the store for writing and makes its folders.
+    ///
+    /// # Errors
+    /// If the medium refuses, or a newer program wrote it.
+    pub fn create(root: &Path, disk: Disk) -> Result<Store, StoreError> {
+        let store = Store::open(root, disk)?;
+        for folder in
+            ["objects", "keys", "runs", "history", "tags", "state", "tmp", "latest", "schema"]
+        {
+            store.disk.create_dir_all(&store.root.join(folder))?;
+        }
+        let format = store.root.join("FORMAT");
+        if !format.exists() {
+            store.write_atomic(&format, format!("orchestrate store {FORMAT}\n").as_bytes())?;
+        }
+        Ok(store)
+    }
+
+    /// Returns the store's folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the seam through which all file operations go.
+    pub fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// Returns what is remembered of files' hashes.
+    pub fn memo(&self) -> &Memo {
+        &self.memo
+    }
+
+    /// Writes what was learned of files' hashes.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn save_memo(&self) -> Result<(), StoreError> {
+        match self.memo.changed() {
+            Some(bytes) => self.write_atomic(&self.root.join("memo.json"), &bytes),
+            None => Ok(()),
+        }
+    }
+
+    /// Makes an empty folder under `tmp`.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn scratch(&self, hint: &str) -> Result<PathBuf, StoreError> {
+        let path = self.temp_path(hint);
+        self.disk.create_dir_all(&path)?;
+        Ok(path)
+    }
+
+    /// Writes a file so that a reader meets the old bytes or the new ones, never a mixture.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+        let temp = self.temp_path("write");
+        self.disk.write_synced(&temp, bytes)?;
+        if let Some(folder) = path.parent() {
+            self.disk.create_dir_all(folder)?;
+        }
+        self.disk.rename(&temp, path)
+    }
+
+    fn temp_path(&self, hint: &str) -> PathBuf {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let nanos = disk::now_ns();
+        self.root.join("tmp").join(format!("{hint}-{}-{nanos:x}-{n}", std::process::id()))
+    }
+
+    fn check_format(&self) -> Result<(), StoreError> {
+        let path = self.root.join("FORMAT");
+        let Some(bytes) = self.disk.read_optional(&path)? else { return Ok(()) };
+        let text = String::from_utf8_lossy(&bytes);
+        let version =
+            text.trim().strip_prefix("orchestrate store ").and_then(|v| v.parse::<u32>().ok());
+        match version {
+            Some(FORMAT) => Ok(()),
+            Some(found) => Err(StoreError::Newer { path, found }),
+            None => Err(StoreError::damaged(path, "is not the mark of a store")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

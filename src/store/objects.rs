@@ -1,0 +1,329 @@
+//! Immutable bytes under their hashes. It does not know what the bytes are.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    base::hash::ContentHash,
+    store::{
+        Store,
+        disk::{Disk, Stat},
+        error::StoreError,
+    },
+};
+
+/// Buffer between a writer and the medium.
+const BUFFER: usize = 1 << 18;
+
+/// Bytes hashed at a time.
+const HASH_BUFFER: usize = 1 << 23;
+
+/// From how many bytes on several threads hash faster than one.
+const PARALLEL_FROM: usize = 1 << 18;
+
+/// An object being written: bytes are hashed on their way to a file under `tmp`.
+pub struct ObjectWriter {
+    inner: BufWriter<Hashing>,
+    path: PathBuf,
+}
+
+struct Hashing {
+    file: File,
+    hasher: blake3::Hasher,
+    bytes: u64,
+    disk: Disk,
+    path: PathBuf,
+}
+
+/// An object that is written and synced but does not have its name yet. Dropped, it is removed.
+#[derive(Debug)]
+pub struct Staged {
+    /// The hash of its bytes.
+    pub hash: ContentHash,
+    /// Its size.
+    pub bytes: u64,
+    path: Option<PathBuf>,
+    disk: Disk,
+}
+
+/// What became of checking an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// The bytes match the name.
+    Sound,
+    /// There is no such object.
+    Missing,
+    /// The bytes do not match the name.
+    Corrupt,
+}
+
+impl Write for ObjectWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.inner.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.disk.write_all(&mut self.file, &self.path, bytes).map_err(|error| match error {
+            StoreError::Io { error, .. } => error,
+            other => io::Error::other(other),
+        })?;
+        self.hasher.update(bytes);
+        self.bytes += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl ObjectWriter {
+    /// Ends the object: flushes it, syncs it, makes it read-only.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn finish(self) -> Result<Staged, StoreError> {
+        let path = self.path;
+        let hashing = self
+            .inner
+            .into_inner()
+            .map_err(|error| StoreError::io("write", &path)(error.into_error()))?;
+        let staged = Staged {
+            hash: ContentHash::from_digest(hashing.hasher.finalize()),
+            bytes: hashing.bytes,
+            path: Some(path.clone()),
+            disk: hashing.disk.clone(),
+        };
+        hashing.disk.sync(&hashing.file, &path)?;
+        hashing.disk.make_read_only(&path)?;
+        Ok(staged)
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // Nothing refers to it, and gc sweeps `tmp`: a failure here costs space for a while only.
+            let _ = self.disk.remove_file(path);
+        }
+    }
+}
+
+impl Store {
+    /// Starts an object.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn begin_object(&self) -> Result<ObjectWriter, StoreError> {
+        let path = self.temp_path("object");
+        let file = self.disk.create(&path)?;
+        let hashing = Hashing {
+            file,
+            hasher: blake3::Hasher::new(),
+            bytes: 0,
+            disk: self.disk.clone(),
+            path: path.clone(),
+        };
+        Ok(ObjectWriter { inner: BufWriter::with_capacity(BUFFER, hashing), path })
+    }
+
+    /// Gives a staged object its name. Replaces an object of that name, which holds the same bytes or is damaged.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn commit(&self, mut staged: Staged, ext: &str) -> Result<(ContentHash, u64), StoreError> {
+        let target = self.object_path(&staged.hash, ext);
+        if let Some(folder) = target.parent() {
+            self.disk.create_dir_all(folder)?;
+        }
+        if let Some(path) = staged.path.take() {
+            if let Err(error) = self.disk.rename(&path, &target) {
+                staged.path = Some(path);
+                return Err(error);
+            }
+        }
+        if let Some(stat) = self.disk.stat(&target)? {
+            self.memo.note(&self.memo_name(&target), &stat, staged.hash);
+        }
+        Ok((staged.hash, staged.bytes))
+    }
+
+    /// Stores bytes that are in memory.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn put(&self, bytes: &[u8], ext: &str) -> Result<ContentHash, StoreError> {
+        let hash = ContentHash::of(bytes);
+        if self.health(&hash, ext)? == Health::Sound {
+            return Ok(hash);
+        }
+        let mut writer = self.begin_object()?;
+        let path = writer.path.clone();
+        writer.write_all(bytes).map_err(StoreError::io("write", &path))?;
+        Ok(self.commit(writer.finish()?, ext)?.0)
+    }
+
+    /// Returns where an object lies or would lie.
+    pub fn object_path(&self, hash: &ContentHash, ext: &str) -> PathBuf {
+        let hex = hash.to_hex();
+        self.root.join("objects").join(&hex[..2]).join(format!("{hex}.{ext}"))
+    }
+
+    /// Tells whether an object is there and sound. Its bytes are read unless they were read before and the file
+    /// has not been touched since.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn health(&self, hash: &ContentHash, ext: &str) -> Result<Health, StoreError> {
+        let path = self.object_path(hash, ext);
+        let Some(stat) = self.disk.stat(&path)? else { return Ok(Health::Missing) };
+        let name = self.memo_name(&path);
+        let found = match self.memo.recall(&name, &stat) {
+            Some(found) => found,
+            None => {
+                let found = self.hash_file(&path)?;
+                self.memo.note(&name, &stat, found);
+                found
+            }
+        };
+        Ok(if found == *hash { Health::Sound } else { Health::Corrupt })
+    }
+
+    /// Reads a whole object and checks it against its name.
+    ///
+    /// # Errors
+    /// If it is missing, damaged, or the medium refuses.
+    pub fn read_object(&self, hash: &ContentHash, ext: &str) -> Result<Vec<u8>, StoreError> {
+        let path = self.object_path(hash, ext);
+        let bytes = self.disk.read(&path)?;
+        if ContentHash::of(&bytes) != *hash {
+            return Err(StoreError::damaged(path, "does not hold the bytes of its name"));
+        }
+        Ok(bytes)
+    }
+
+    /// Returns the hash of a source file, from memory if it has not been touched since it was last read.
+    ///
+    /// # Errors
+    /// If it is missing, or changes while it is read.
+    pub fn source_hash(&self, path: &Path) -> Result<ContentHash, StoreError> {
+        let before = self.require_stat(path)?;
+        let name = path.to_string_lossy();
+        if let Some(hash) = self.memo.recall(&name, &before) {
+            return Ok(hash);
+        }
+        let hash = self.hash_file(path)?;
+        self.unchanged(path, &before)?;
+        self.memo.note(&name, &before, hash);
+        Ok(hash)
+    }
+
+    /// Keeps a source file's bytes as an object. The mixed bytes of a file that changes meanwhile are kept under no name.
+    ///
+    /// # Errors
+    /// If the file's bytes are not those of `expected`, or the medium refuses.
+    pub fn snapshot(&self, path: &Path, expected: &ContentHash) -> Result<(), StoreError> {
+        if self.health(expected, RAW)? == Health::Sound {
+            return Ok(());
+        }
+        let before = self.require_stat(path)?;
+        let source = self.disk.open(path)?;
+        let temp = self.temp_path("snapshot");
+        let file = self.disk.create(&temp)?;
+        let staged = if self.disk.reflink(&source, &file) {
+            let hash = self.hash_file(&temp)?;
+            self.disk.make_read_only(&temp)?;
+            Staged { hash, bytes: before.size, path: Some(temp), disk: self.disk.clone() }
+        } else {
+            drop(file);
+            self.disk.remove_file(&temp)?;
+            self.copy_in(source, path)?
+        };
+        self.unchanged(path, &before)?;
+        if staged.hash != *expected {
+            return Err(StoreError::Moved(path.to_path_buf()));
+        }
+        self.commit(staged, RAW)?;
+        Ok(())
+    }
+
+    fn copy_in(&self, mut source: File, path: &Path) -> Result<Staged, StoreError> {
+        let mut writer = self.begin_object()?;
+        let mut buffer = vec![0; BUFFER];
+        loop {
+            let n = source.read(&mut buffer).map_err(StoreError::io("read", path))?;
+            if n == 0 {
+                return writer.finish();
+            }
+            writer
+                .write_all(&buffer[..n])
+                .map_err(StoreError::io("write", &writer.path.clone()))?;
+        }
+    }
+
+    fn require_stat(&self, path: &Path) -> Result<Stat, StoreError> {
+        let missing = || StoreError::io("read", path)(io::Error::from(io::ErrorKind::NotFound));
+        self.disk.stat(path)?.ok_or_else(missing)
+    }
+
+    fn unchanged(&self, path: &Path, before: &Stat) -> Result<(), StoreError> {
+        match self.disk.stat(path)? {
+            Some(after) if after == *before => Ok(()),
+            _ => Err(StoreError::Moved(path.to_path_buf())),
+        }
+    }
+
+    /// Returns BLAKE3 of a file's bytes.
+    ///
+    /// The file is read, not mapped: a source that somebody cuts short would end a mapping with a signal.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn hash_file(&self, path: &Path) -> Result<ContentHash, StoreError> {
+        let mut file = self.disk.open(path)?;
+        let mut hasher = blake3::Hasher::new();
+        let size = file.metadata().map_or(0, |m| m.len());
+        let mut buffer =
+            vec![0; usize::try_from(size).unwrap_or(HASH_BUFFER).clamp(1, HASH_BUFFER)];
+        loop {
+            let n = fill(&mut file, &mut buffer).map_err(StoreError::io("read", path))?;
+            if n == 0 {
+                return Ok(ContentHash::from_digest(hasher.finalize()));
+            }
+            if n < PARALLEL_FROM {
+                hasher.update(&buffer[..n]);
+            } else {
+                hasher.update_rayon(&buffer[..n]);
+            }
+        }
+    }
+
+    fn memo_name(&self, path: &Path) -> String {
+        path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
+    }
+}
+
+fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// The ending of snapshots of source files: what they hold is told by their first bytes.
+pub const RAW: &str = "raw";

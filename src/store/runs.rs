@@ -1,0 +1,273 @@
+//! Where records lie and how they are found: keys, manifests, history, tags, states.
+//! It does not know what a stage does.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    base::{
+        canon,
+        hash::{ContentHash, RunId, StageKey},
+        names,
+    },
+    store::{
+        FORMAT, Store,
+        disk::now_ns,
+        error::StoreError,
+        records::{HistoryEntry, KeyRecord, Manifest, PipelineState},
+    },
+};
+
+/// Fewest digits of a hash that name a run.
+const MIN_PREFIX: usize = 4;
+
+/// Why a text does not name a run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunRefError {
+    /// No run of that name.
+    #[error("there is no run `{wanted}`{}", if .help.is_empty() { String::new() } else { format!("; {}", .help) })]
+    Unknown {
+        /// What was asked for.
+        wanted: String,
+        /// What would do.
+        help: String,
+    },
+    /// Several runs begin so.
+    #[error("`{wanted}` could be {} runs: {}", .candidates.len(), .candidates.join(", "))]
+    Ambiguous {
+        /// What was asked for.
+        wanted: String,
+        /// Some of those that begin so.
+        candidates: Vec<String>,
+    },
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Store {
+    /// Returns the record of a key, if the stage was ever committed. A record that is damaged counts as none.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn key_record(&self, key: &StageKey) -> Result<Option<KeyRecord>, StoreError> {
+        let Some(bytes) = self.disk.read_optional(&self.key_path(key))? else { return Ok(None) };
+        let record: Option<KeyRecord> = serde_json::from_slice(&bytes).ok();
+        Ok(record.filter(|r| r.key == *key && r.format == FORMAT))
+    }
+
+    /// Commits a stage: from now on its key stands for these outputs.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn put_key_record(&self, record: &KeyRecord) -> Result<(), StoreError> {
+        self.write_atomic(&self.key_path(&record.key), &json(record)?)
+    }
+
+    /// Records a run and returns its id.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn put_manifest(&self, manifest: &Manifest) -> Result<RunId, StoreError> {
+        let text =
+            canon::of(manifest).map_err(|e| StoreError::damaged("manifest", e.to_string()))?;
+        let id = RunId::of(text.as_bytes());
+        let path = self.manifest_path(&id);
+        if self.disk.read_optional(&path)?.as_deref() != Some(text.as_bytes()) {
+            self.write_atomic(&path, text.as_bytes())?;
+        }
+        Ok(id)
+    }
+
+    /// Reads the manifest of a run and checks it against its id.
+    ///
+    /// # Errors
+    /// If it is missing or damaged.
+    pub fn manifest(&self, id: &RunId) -> Result<Manifest, StoreError> {
+        let path = self.manifest_path(id);
+        let bytes = self.disk.read(&path)?;
+        if RunId::of(&bytes) != *id {
+            return Err(StoreError::damaged(path, "does not hold the bytes of its name"));
+        }
+        serde_json::from_slice(&bytes)
+            .map_err(|e| StoreError::damaged(path, format!("is not a manifest: {e}")))
+    }
+
+    /// Adds an execution to the history.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn put_history(&self, entry: &HistoryEntry) -> Result<(), StoreError> {
+        let name = format!("{:020}-{}.json", now_ns(), std::process::id());
+        self.write_atomic(&self.root.join("history").join(name), &json(entry)?)
+    }
+
+    /// Returns the history, newest first. Entries that are damaged are left out; `fsck` finds them.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn history(&self) -> Result<Vec<HistoryEntry>, StoreError> {
+        let mut entries = Vec::new();
+        for path in self.disk.list(&self.root.join("history"))?.into_iter().rev() {
+            if let Some(bytes) = self.disk.read_optional(&path)? {
+                entries.extend(serde_json::from_slice::<HistoryEntry>(&bytes).ok());
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Returns the newest history entry of a run.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn newest_entry(&self, id: &RunId) -> Result<Option<HistoryEntry>, StoreError> {
+        Ok(self.history()?.into_iter().find(|e| e.run == Some(*id)))
+    }
+
+    /// Returns all tags.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn tags(&self) -> Result<BTreeMap<String, RunId>, StoreError> {
+        let mut tags = BTreeMap::new();
+        for path in self.disk.list(&self.root.join("tags"))? {
+            let bytes = self.disk.read_optional(&path)?.unwrap_or_default();
+            let id = String::from_utf8_lossy(&bytes).trim().parse::<RunId>();
+            if let (Some(name), Ok(id)) = (path.file_name().and_then(|n| n.to_str()), id) {
+                tags.insert(name.to_string(), id);
+            }
+        }
+        Ok(tags)
+    }
+
+    /// Gives a run a name; moves the name if it was another run's.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn put_tag(&self, name: &str, id: &RunId) -> Result<(), StoreError> {
+        self.write_atomic(&self.root.join("tags").join(name), format!("{id}\n").as_bytes())
+    }
+
+    /// Finds the run that a person means: a tag, `latest`, `latest~2`, or a hash's first digits (at least four).
+    ///
+    /// # Errors
+    /// If nothing or several things are meant.
+    pub fn find_run(&self, text: &str) -> Result<RunId, RunRefError> {
+        let tags = self.tags()?;
+        if let Some(id) = tags.get(text) {
+            return Ok(*id);
+        }
+        if let Some(n) = back_count(text) {
+            return self.nth_latest(text, n);
+        }
+        let mut known: Vec<String> =
+            self.run_ids()?.iter().map(RunId::to_hex).filter(|h| h.starts_with(text)).collect();
+        known.sort_unstable();
+        match known.as_slice() {
+            [one] if text.len() >= MIN_PREFIX => {
+                one.parse().map_err(|_| self.unknown_run(text, String::new()))
+            }
+            [] => {
+                let help =
+                    names::suggestion(text, tags.keys().map(String::as_str).chain(["latest"]));
+                Err(self.unknown_run(text, help))
+            }
+            _ if text.len() < MIN_PREFIX => {
+                let help = format!("give at least {MIN_PREFIX} digits of its hash");
+                Err(self.unknown_run(text, help))
+            }
+            several => Err(RunRefError::Ambiguous {
+                wanted: text.to_string(),
+                candidates: several.iter().take(5).map(|h| h[..12].to_string()).collect(),
+            }),
+        }
+    }
+
+    fn nth_latest(&self, text: &str, n: usize) -> Result<RunId, RunRefError> {
+        let mut distinct: Vec<RunId> = Vec::new();
+        for entry in self.history()?.iter().filter(|e| e.targets.is_empty()) {
+            if let Some(id) = entry.run
+                && !distinct.contains(&id)
+            {
+                distinct.push(id);
+            }
+        }
+        distinct.get(n).copied().ok_or_else(|| {
+            let help = match distinct.len() {
+                0 => "nothing was run yet; `orchestrate run` does it".to_string(),
+                have => format!("the history has {have}"),
+            };
+            self.unknown_run(text, help)
+        })
+    }
+
+    fn unknown_run(&self, wanted: &str, help: String) -> RunRefError {
+        RunRefError::Unknown { wanted: wanted.to_string(), help }
+    }
+
+    /// Returns the ids of all recorded runs.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn run_ids(&self) -> Result<Vec<RunId>, StoreError> {
+        let paths = self.disk.list(&self.root.join("runs"))?;
+        let id = |p: &PathBuf| p.file_stem().and_then(|s| s.to_str()).and_then(|s| s.parse().ok());
+        Ok(paths.iter().filter_map(id).collect())
+    }
+
+    /// Returns the newest record of each instance of a pipeline; empty if there is none or it cannot be read.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn pipeline_state(&self, pipeline: &str) -> Result<PipelineState, StoreError> {
+        let bytes = self.disk.read_optional(&self.state_path(pipeline))?;
+        let state: Option<PipelineState> = bytes.and_then(|b| serde_json::from_slice(&b).ok());
+        Ok(state.filter(|s| s.format == FORMAT).unwrap_or_default())
+    }
+
+    /// Writes the newest record of each instance of a pipeline.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn put_pipeline_state(
+        &self,
+        pipeline: &str,
+        state: &PipelineState,
+    ) -> Result<(), StoreError> {
+        self.write_atomic(&self.state_path(pipeline), &json(state)?)
+    }
+
+    /// Stores the text of a pipeline file.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn put_yaml(&self, text: &str) -> Result<ContentHash, StoreError> {
+        self.put(text.as_bytes(), "yaml")
+    }
+
+    fn key_path(&self, key: &StageKey) -> PathBuf {
+        let hex = key.to_hex();
+        self.root.join("keys").join(&hex[..2]).join(format!("{hex}.json"))
+    }
+
+    fn manifest_path(&self, id: &RunId) -> PathBuf {
+        self.root.join("runs").join(format!("{id}.json"))
+    }
+
+    fn state_path(&self, pipeline: &str) -> PathBuf {
+        self.root.join("state").join(format!("{pipeline}.json"))
+    }
+}
+
+/// Reads `latest` as 0 and `latest~2` as 2.
+fn back_count(text: &str) -> Option<usize> {
+    match text.strip_prefix("latest")? {
+        "" => Some(0),
+        rest => rest.strip_prefix('~')?.parse().ok(),
+    }
+}
+
+fn json<T: Serialize + DeserializeOwned>(record: &T) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec(record).map_err(|e| StoreError::damaged("record", e.to_string()))
+}

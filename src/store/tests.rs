@@ -1,0 +1,166 @@
+//! The store from outside: what is written is found, what is damaged is noticed, names resolve.
+
+use std::{fs, io::Write};
+
+use super::{disk::Disk, error::StoreError, objects::Health, records::*, runs::RunRefError, *};
+use crate::base::hash::{ContentHash, RunId};
+
+struct Temp(PathBuf);
+
+impl Temp {
+    fn new(name: &str) -> Temp {
+        let path = std::env::temp_dir().join(format!("orchestrate-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&path);
+        Temp(path)
+    }
+
+    fn store(&self) -> Store {
+        Store::create(&self.0.join("artifacts"), Disk::default()).unwrap()
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn objects_are_found_under_the_hash_of_their_bytes() {
+    let temp = Temp::new("objects");
+    let store = temp.store();
+    let mut writer = store.begin_object().unwrap();
+    writer.write_all(b"hello").unwrap();
+    let (hash, bytes) = store.commit(writer.finish().unwrap(), "parquet").unwrap();
+    assert_eq!((hash, bytes), (ContentHash::of(b"hello"), 5));
+    assert_eq!(store.read_object(&hash, "parquet").unwrap(), b"hello");
+    assert_eq!(store.health(&hash, "parquet").unwrap(), Health::Sound);
+    assert!(fs::metadata(store.object_path(&hash, "parquet")).unwrap().permissions().readonly());
+    assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_abandoned_object_leaves_nothing() {
+    let temp = Temp::new("abandoned");
+    let store = temp.store();
+    let mut writer = store.begin_object().unwrap();
+    writer.write_all(b"hello").unwrap();
+    drop(writer.finish().unwrap());
+    assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_changed_object_is_noticed_even_with_its_old_size() {
+    let temp = Temp::new("tampered");
+    let store = temp.store();
+    let hash = store.put(b"hello", "yaml").unwrap();
+    let path = store.object_path(&hash, "yaml");
+    fs::remove_file(&path).unwrap();
+    assert_eq!(store.health(&hash, "yaml").unwrap(), Health::Missing);
+    fs::write(&path, b"hellO").unwrap();
+    assert_eq!(store.health(&hash, "yaml").unwrap(), Health::Corrupt);
+    assert!(matches!(store.read_object(&hash, "yaml"), Err(StoreError::Damaged { .. })));
+    assert_eq!(store.put(b"hello", "yaml").unwrap(), hash);
+    assert_eq!(store.health(&hash, "yaml").unwrap(), Health::Sound);
+}
+
+#[test]
+fn a_source_is_kept_under_the_hash_that_was_promised_or_not_at_all() {
+    let temp = Temp::new("snapshot");
+    let store = temp.store();
+    let source = temp.0.join("a.csv");
+    fs::write(&source, b"a,b\n1,2\n").unwrap();
+    let hash = store.source_hash(&source).unwrap();
+    store.snapshot(&source, &hash).unwrap();
+    assert_eq!(store.read_object(&hash, objects::RAW).unwrap(), b"a,b\n1,2\n");
+    fs::write(&source, b"a,b\n1,3\n").unwrap();
+    let other = ContentHash::of(b"something else");
+    assert!(matches!(store.snapshot(&source, &other), Err(StoreError::Moved(_))));
+    assert_eq!(store.health(&other, objects::RAW).unwrap(), Health::Missing);
+}
+
+fn manifest(pipeline: &str) -> Manifest {
+    Manifest {
+        format: FORMAT,
+        pipeline: pipeline.to_string(),
+        params: Default::default(),
+        stages: vec![],
+    }
+}
+
+fn entry(run: Option<RunId>, targets: &[&str]) -> HistoryEntry {
+    HistoryEntry {
+        format: FORMAT,
+        run,
+        pipeline: "p".to_string(),
+        file: "pipelines/p.yaml".to_string(),
+        yaml: ContentHash::of(b""),
+        targets: targets.iter().map(|t| t.to_string()).collect(),
+        started: String::new(),
+        seconds: 0.0,
+        host: String::new(),
+        threads: 1,
+        program: String::new(),
+        counts: Default::default(),
+        stages: vec![],
+    }
+}
+
+#[test]
+fn runs_are_found_by_prefix_tag_and_age() {
+    let temp = Temp::new("runs");
+    let store = temp.store();
+    let a = store.put_manifest(&manifest("a")).unwrap();
+    let b = store.put_manifest(&manifest("b")).unwrap();
+    let c = store.put_manifest(&manifest("c")).unwrap();
+    for e in [
+        entry(Some(a), &[]),
+        entry(Some(b), &[]),
+        entry(Some(b), &[]),
+        entry(Some(c), &["x"]),
+        entry(None, &[]),
+    ] {
+        store.put_history(&e).unwrap();
+    }
+    store.put_tag("prod", &a).unwrap();
+    for (text, expected) in [("latest", b), ("latest~1", a), ("prod", a)] {
+        assert_eq!(store.find_run(text).unwrap(), expected, "{text}");
+    }
+    assert_eq!(store.find_run(&c.to_hex()[..8]).unwrap(), c);
+    for text in ["latest~2", "prdo", "zzzz", &a.to_hex()[..2], "../../etc/passwd"] {
+        assert!(matches!(store.find_run(text), Err(RunRefError::Unknown { .. })), "{text}");
+    }
+    assert_eq!(store.manifest(&a).unwrap().pipeline, "a");
+    let path = store.root().join("runs").join(format!("{a}.json"));
+    let text = fs::read_to_string(&path).unwrap().replace("\"a\"", "\"z\"");
+    fs::write(&path, text).unwrap();
+    assert!(matches!(store.manifest(&a), Err(StoreError::Damaged { .. })));
+}
+
+#[test]
+fn the_view_follows_and_is_pruned() {
+    let temp = Temp::new("latest");
+    let store = temp.store();
+    let one = store.put(b"one", "parquet").unwrap();
+    let two = store.put(b"two", "parquet").unwrap();
+    let file = store.root().join("latest/p/kmeans/k=2/labels.parquet");
+    store.link_latest("p", "kmeans/k=2", "labels", &one, "parquet").unwrap();
+    assert_eq!(fs::read(&file).unwrap(), b"one");
+    store.link_latest("p", "kmeans/k=2", "labels", &two, "parquet").unwrap();
+    assert_eq!(fs::read(&file).unwrap(), b"two");
+    store.link_latest("p", "gone", "x", &one, "parquet").unwrap();
+    store.prune_latest("p", &[PathBuf::from("kmeans/k=2/labels.parquet")].into()).unwrap();
+    assert!(file.exists() && !store.root().join("latest/p/gone").exists());
+    assert!(store.link_latest("p", "../../..", "x", &one, "parquet").is_err());
+}
+
+#[test]
+fn a_newer_store_is_refused() {
+    let temp = Temp::new("newer");
+    let root = temp.store().root().to_path_buf();
+    fs::write(root.join("FORMAT"), "orchestrate store 999\n").unwrap();
+    assert!(matches!(
+        Store::open(&root, Disk::default()),
+        Err(StoreError::Newer { found: 999, .. })
+    ));
+}
