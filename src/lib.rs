@@ -7,10 +7,13 @@
 #![warn(missing_docs)]
 #![deny(clippy::todo, clippy::dbg_macro, clippy::unimplemented)]
 
+pub mod app;
 pub mod base;
+pub mod cli;
 pub mod engine;
 pub mod frame;
 pub mod kinds;
 pub mod ml;
+pub mod report;
 pub mod stage;
 pub mod store;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The binary: hands the arguments to the library and exits with its code.
+
+fn main() -> std::process::ExitCode {
+    orchestrate::cli::main()
+}

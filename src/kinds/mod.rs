@@ -10,6 +10,7 @@ pub mod ingest_parquet;
 pub mod page;
 pub mod prepare;
 pub mod reread;
+pub mod schema;
 pub mod transform_apply;
 pub mod transform_fit;
 

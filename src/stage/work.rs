@@ -1,26 +1,58 @@
 //! What running code is lent: threads, a way to say how far it is, a way to learn that it should stop.
 //! It does not know who listens.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use crate::base::pool::Pool;
 
 /// A flag that asks running work to stop at its next chance. Cloning shares the flag.
-#[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+#[derive(Clone, Debug)]
+pub struct Cancel {
+    flags: Vec<Arc<AtomicBool>>,
+    deadline: Option<Instant>,
+}
+
+impl Default for Cancel {
+    fn default() -> Cancel {
+        Cancel::new()
+    }
+}
 
 impl Cancel {
-    /// Asks everything that holds this flag to stop.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+    /// Makes a flag that nobody has raised.
+    pub fn new() -> Cancel {
+        Cancel { flags: vec![Arc::default()], deadline: None }
     }
 
-    /// Returns true once [`Cancel::cancel`] was called.
+    /// Makes a flag that is also raised when this one is, or after `timeout`.
+    pub fn child(&self, timeout: Option<Duration>) -> Cancel {
+        let mut flags = vec![Arc::default()];
+        flags.extend(self.flags.iter().cloned());
+        let deadline = timeout.and_then(|t| Instant::now().checked_add(t));
+        Cancel { flags, deadline: deadline.or(self.deadline) }
+    }
+
+    /// Asks everything that holds this flag, or a child of it, to stop.
+    pub fn cancel(&self) {
+        if let Some(own) = self.flags.first() {
+            own.store(true, Ordering::Release);
+        }
+    }
+
+    /// Returns true once [`Cancel::cancel`] was called here or above, or the time is over.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.flags.iter().any(|f| f.load(Ordering::Acquire)) || self.is_late()
+    }
+
+    /// Returns true once the time is over.
+    pub fn is_late(&self) -> bool {
+        self.deadline.is_some_and(|d| Instant::now() >= d)
     }
 }
 
@@ -70,11 +102,7 @@ pub struct Cancelled;
 impl Work {
     /// Makes a handle of its own with `n_threads` threads, for tests and one-off computations.
     pub fn alone(n_threads: usize) -> Work {
-        Work {
-            pool: Pool::new(n_threads),
-            cancel: Cancel::default(),
-            progress: Progress::default(),
-        }
+        Work { pool: Pool::new(n_threads), cancel: Cancel::new(), progress: Progress::default() }
     }
 
     /// Returns an error once the work should stop; call it at every natural pause.

@@ -145,11 +145,11 @@ impl Store {
         if let Some(folder) = target.parent() {
             self.disk.create_dir_all(folder)?;
         }
-        if let Some(path) = staged.path.take() {
-            if let Err(error) = self.disk.rename(&path, &target) {
-                staged.path = Some(path);
-                return Err(error);
-            }
+        if let Some(path) = staged.path.take()
+            && let Err(error) = self.disk.rename(&path, &target)
+        {
+            staged.path = Some(path);
+            return Err(error);
         }
         if let Some(stat) = self.disk.stat(&target)? {
             self.memo.note(&self.memo_name(&target), &stat, staged.hash);

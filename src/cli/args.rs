@@ -1,0 +1,124 @@
+//! What may be written on the command line. It does not know what the commands do.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::engine::plan::Overrides;
+
+/// Reproducible customer segmentation: pipelines in YAML, run only where something changed
+#[derive(Debug, Parser)]
+#[command(name = "orchestrate", version, max_term_width = 100, propagate_version = true)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Start in this folder instead of the working directory
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+    /// Use at most this many threads [default: all]
+    #[arg(short, long, value_name = "N", global = true)]
+    pub jobs: Option<usize>,
+    /// Say less
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Say more
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Colour the output
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    pub color: Color,
+    /// Print one JSON document and nothing else
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run what is due of a pipeline
+    Run(RunArgs),
+    /// Show what a run would do, and why
+    Status(StatusArgs),
+    /// Show what a run would do, and why
+    Plan(StatusArgs),
+    /// Check a pipeline without reading data
+    Check(CheckArgs),
+}
+
+/// Profile and parameters.
+#[derive(Debug, Args)]
+pub struct OverrideArgs {
+    /// Change a parameter of the pipeline
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = parse_set)]
+    pub set: Vec<(String, String)>,
+    /// Apply a profile of the pipeline
+    #[arg(long, value_name = "PROFILE")]
+    pub profile: Option<String>,
+}
+
+impl OverrideArgs {
+    pub fn overrides(&self) -> Overrides {
+        Overrides { profile: self.profile.clone(), set: self.set.clone() }
+    }
+}
+
+fn parse_set(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_string(), value.to_string())),
+        _ => Err("expected NAME=VALUE".to_string()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The pipeline: a name under pipelines/ or a path
+    pub pipeline: Option<String>,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+    /// Run only this stage (or instance) and what it needs
+    #[arg(long, value_name = "STAGE")]
+    pub target: Vec<String>,
+    /// Run this stage (or instance) even if it is cached
+    #[arg(long, value_name = "STAGE")]
+    pub force: Vec<String>,
+    /// Go on with what does not depend on a failed stage
+    #[arg(long)]
+    pub keep_going: bool,
+    /// Show what would run and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// The pipeline: a name under pipelines/ or a path
+    pub pipeline: Option<String>,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+    /// Only this stage (or instance) and what it needs
+    #[arg(long, value_name = "STAGE")]
+    pub target: Vec<String>,
+    /// Exit with 10 if work is due
+    #[arg(long)]
+    pub exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    /// The pipeline: a name under pipelines/ or a path
+    pub pipeline: Option<String>,
+    #[command(flatten)]
+    pub overrides: OverrideArgs,
+}

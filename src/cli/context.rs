@@ -1,0 +1,84 @@
+//! What every command needs: the project, how to talk, how many threads. It does not know the commands.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+    thread,
+};
+
+use serde_json::Value;
+
+use crate::{
+    app::{AppError, Project},
+    cli::args::{Color, Global},
+    report::style::Style,
+};
+
+/// The surroundings of a command.
+pub struct Context {
+    directory: PathBuf,
+    jobs: Option<usize>,
+    /// Say less.
+    pub quiet: bool,
+    /// Say more.
+    pub verbose: bool,
+    /// Print one JSON document on stdout.
+    pub json: bool,
+    /// How stdout is coloured.
+    pub out: Style,
+    /// How stderr is coloured.
+    pub err: Style,
+}
+
+impl Context {
+    /// Reads the global arguments and the environment's say on colour.
+    pub fn new(global: &Global) -> Context {
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+        let colored = |is_terminal: bool| match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && !no_color,
+        };
+        Context {
+            directory: global.directory.clone().unwrap_or_else(|| PathBuf::from(".")),
+            jobs: global.jobs,
+            quiet: global.quiet,
+            verbose: global.verbose,
+            json: global.json,
+            out: Style::new(colored(io::stdout().is_terminal())),
+            err: Style::new(colored(io::stderr().is_terminal())),
+        }
+    }
+
+    /// Finds the project.
+    ///
+    /// # Errors
+    /// If there is none here.
+    pub fn project(&self) -> Result<Project, AppError> {
+        Project::find(&self.directory)
+    }
+
+    /// Returns how many threads may work.
+    pub fn jobs(&self) -> usize {
+        let all = || thread::available_parallelism().map_or(1, usize::from);
+        self.jobs.filter(|&n| n > 0).unwrap_or_else(all)
+    }
+
+    /// Prints the command's result.
+    pub fn print(&self, text: &str) {
+        // A reader that went away (`| head`) has seen enough.
+        let _ = io::stdout().lock().write_all(text.as_bytes());
+    }
+
+    /// Prints the command's JSON document.
+    pub fn print_json(&self, document: &Value) {
+        self.print(&format!("{document:#}\n"));
+    }
+
+    /// Says something to the person.
+    pub fn say(&self, text: &str) {
+        if !self.quiet {
+            let _ = io::stderr().lock().write_all(text.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! The command line: arguments, one file a command, exit codes.
+//! It does not compute anything: it asks `app` and hands the answer to `report`.
+
+mod args;
+mod check;
+mod context;
+mod exit;
+mod run;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{
+    args::{Arguments, Command},
+    context::Context,
+};
+
+/// Parses the arguments, carries out the command and returns its exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return exit::usage(&error),
+    };
+    let context = Context::new(&arguments.global);
+    let result = match &arguments.command {
+        Command::Run(args) => run::run(&context, args),
+        Command::Status(args) => status::status(&context, args, false),
+        Command::Plan(args) => status::status(&context, args, args.exit_code),
+        Command::Check(args) => check::check(&context, args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => exit::report(&context, &error),
+    }
+}

@@ -1,0 +1,86 @@
+//! `orchestrate run`. It does not know how stages are run.
+
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use crate::{
+    app::{AppError, Outcome, RunOptions, SurveyOptions},
+    cli::{args::RunArgs, context::Context, exit, status},
+    report::{self, live::Live},
+    stage::work::Cancel,
+};
+
+/// Runs a pipeline.
+pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, AppError> {
+    if args.dry_run {
+        let options = SurveyOptions {
+            overrides: args.overrides.overrides(),
+            targets: args.target.clone(),
+            force: args.force.clone(),
+        };
+        return status::survey(context, args.pipeline.as_deref(), &options, false);
+    }
+    let project = context.project()?;
+    let options = RunOptions {
+        overrides: args.overrides.overrides(),
+        targets: args.target.clone(),
+        force: args.force.clone(),
+        keep_going: args.keep_going,
+        jobs: context.jobs(),
+    };
+    let cancel = Cancel::new();
+    listen_for_interrupts(&cancel);
+    let live = Live::new(context.quiet || context.json, context.verbose, context.err);
+    let outcome = project.run(args.pipeline.as_deref(), &options, &cancel, &|plan, event| {
+        live.on_event(plan, event);
+    })?;
+    live.finish();
+    show(context, &project, &outcome)?;
+    Ok(ExitCode::from(outcome_code(&outcome)))
+}
+
+fn show(
+    context: &Context,
+    project: &crate::app::Project,
+    outcome: &Outcome,
+) -> Result<(), AppError> {
+    if context.json {
+        context.print_json(&report::json::outcome(outcome, &project.store()?));
+        return Ok(());
+    }
+    if !context.quiet && outcome.run.is_some() {
+        context.print(&report::summary::render(&project.store()?, outcome, &context.out));
+    }
+    context.say(&report::plain::failures(outcome, &context.err));
+    context.say(&report::plain::last_line(outcome, &context.err));
+    Ok(())
+}
+
+/// Returns the exit code of a run: interrupted, or the first failure in plan order, or done.
+pub fn outcome_code(outcome: &Outcome) -> u8 {
+    if outcome.interrupted && outcome.run.is_none() {
+        return exit::INTERRUPTED;
+    }
+    match outcome.first_failure().and_then(|r| r.error.as_ref()) {
+        Some(error) => exit::stage_code(error),
+        None => exit::DONE,
+    }
+}
+
+/// The first interrupt asks running stages to stop, the second ends the process at once.
+pub fn listen_for_interrupts(cancel: &Cancel) {
+    let cancel = cancel.clone();
+    let count = AtomicU32::new(0);
+    let handler = move || {
+        if count.fetch_add(1, Ordering::Relaxed) == 0 {
+            cancel.cancel();
+            eprintln!("\nstopping; what is finished is kept (once more to stop at once)");
+        } else {
+            std::process::exit(i32::from(exit::INTERRUPTED));
+        }
+    };
+    // A second handler in one process is refused; the first one still holds.
+    let _ = ctrlc::set_handler(handler);
+}

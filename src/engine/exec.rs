@@ -1,0 +1,318 @@
+//! Runs a plan: which instance may start, on how many threads, and what a failure stops.
+//! It does not know how one instance is settled, nor who listens to the events.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
+
+use petgraph::graph::NodeIndex;
+
+use crate::{
+    base::pool::Pool,
+    engine::{
+        event::{Event, Report, State},
+        plan::Plan,
+        reason,
+        settle::{self, Ready, Runner},
+        source::Origin,
+    },
+    stage::{error::StageError, work::Cancel},
+    store::{
+        Store,
+        records::{KeyRecord, OutputRecord, PipelineState, Reason, ReasonCode},
+    },
+};
+
+/// How a plan is to be run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Most threads at work.
+    pub jobs: usize,
+    /// Run only these and what they need; everything if `None`.
+    pub targets: Option<Vec<NodeIndex>>,
+    /// Run these even if they are cached.
+    pub force: BTreeSet<NodeIndex>,
+    /// Go on with what does not depend on a failure.
+    pub keep_going: bool,
+    /// Use and update the `latest` view.
+    pub update_latest: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            jobs: 1,
+            targets: None,
+            force: BTreeSet::new(),
+            keep_going: false,
+            update_latest: true,
+        }
+    }
+}
+
+/// Runs `plan` and returns what became of each instance, in plan order.
+pub fn execute(
+    plan: &Plan,
+    store: &Store,
+    origin: &Origin<'_>,
+    known: &PipelineState,
+    options: &Options,
+    cancel: &Cancel,
+    events: &(dyn Fn(Event<'_>) + Sync),
+) -> Vec<Report> {
+    let wanted = match &options.targets {
+        Some(targets) => plan.with_upstream(targets),
+        None => plan.order.clone(),
+    };
+    // One permit a running stage; what is left over is lent to the stages' own parallel work.
+    let pool = Pool::new(options.jobs + 1);
+    let scheduler = Scheduler::new(plan, &wanted, options.keep_going, cancel);
+    let shop = Shop {
+        runner: Runner { plan, store, pool: &pool, cancel, events },
+        origin,
+        known,
+        options,
+        scheduler: &scheduler,
+    };
+    let n_workers = options.jobs.clamp(1, wanted.len().max(1));
+    if n_workers == 1 {
+        shop.work();
+    } else {
+        thread::scope(|scope| {
+            for _ in 0..n_workers {
+                scope.spawn(|| shop.work());
+            }
+        });
+    }
+    scheduler.into_reports(&wanted)
+}
+
+/// Which instances may start, and what became of the others.
+struct Scheduler<'a> {
+    plan: &'a Plan,
+    keep_going: bool,
+    cancel: &'a Cancel,
+    board: Mutex<Board>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Board {
+    /// Givers that are not done, by node; `None` for instances that are not wanted.
+    waiting: Vec<Option<usize>>,
+    ready: BinaryHeap<Reverse<(usize, NodeIndex)>>,
+    position: Vec<usize>,
+    open: usize,
+    failed: bool,
+    reports: BTreeMap<NodeIndex, Report>,
+}
+
+impl<'a> Scheduler<'a> {
+    fn new(plan: &'a Plan, wanted: &[NodeIndex], keep_going: bool, cancel: &'a Cancel) -> Self {
+        let n = plan.graph.node_count();
+        let mut board = Board { waiting: vec![None; n], position: vec![0; n], ..Board::default() };
+        board.open = wanted.len();
+        for (position, &node) in wanted.iter().enumerate() {
+            let n_givers = plan.givers(node).count();
+            board.waiting[node.index()] = Some(n_givers);
+            board.position[node.index()] = position;
+            if n_givers == 0 {
+                board.ready.push(Reverse((position, node)));
+            }
+        }
+        Scheduler { plan, keep_going, cancel, board: Mutex::new(board), changed: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the next instance to settle, waiting for one; `None` when all are done.
+    fn next(&self) -> Option<NodeIndex> {
+        let mut board = self.lock();
+        loop {
+            if board.open == 0 {
+                return None;
+            }
+            if let Some(Reverse((_, node))) = board.ready.pop() {
+                return Some(node);
+            }
+            board = self.changed.wait(board).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Returns the state in which an instance ends that may not start any more, if so.
+    fn verdict(&self, node: NodeIndex) -> Option<State> {
+        let board = self.lock();
+        let above = |state: State| {
+            self.plan.givers(node).any(|g| board.reports.get(&g).is_some_and(|r| r.state == state))
+        };
+        if above(State::Failed) || above(State::Skipped) {
+            Some(State::Skipped)
+        } else if self.cancel.is_cancelled() || above(State::Cancelled) {
+            Some(State::Cancelled)
+        } else if board.failed && !self.keep_going {
+            Some(State::Skipped)
+        } else {
+            None
+        }
+    }
+
+    fn outputs(&self, node: NodeIndex) -> Option<BTreeMap<String, OutputRecord>> {
+        let board = self.lock();
+        board.reports.get(&node).filter(|r| r.state.is_done()).map(|r| r.outputs.clone())
+    }
+
+    /// Tells whether anything directly above ran or was itself moved.
+    fn moved_above(&self, node: NodeIndex) -> bool {
+        let board = self.lock();
+        self.plan.givers(node).any(|g| board.reports.get(&g).is_some_and(|r| r.moved))
+    }
+
+    fn done(&self, report: Report) {
+        let mut board = self.lock();
+        board.failed |= report.state == State::Failed;
+        board.open -= 1;
+        let node = report.node;
+        board.reports.insert(node, report);
+        for taker in self.plan.takers(node) {
+            if let Some(waiting) = &mut board.waiting[taker.index()] {
+                *waiting -= 1;
+                if *waiting == 0 {
+                    let position = board.position[taker.index()];
+                    board.ready.push(Reverse((position, taker)));
+                }
+            }
+        }
+        self.changed.notify_all();
+    }
+
+    fn into_reports(self, wanted: &[NodeIndex]) -> Vec<Report> {
+        let board = self.board.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut reports = board.reports;
+        wanted.iter().filter_map(|n| reports.remove(n)).collect()
+    }
+}
+
+/// What the workers share.
+struct Shop<'a> {
+    runner: Runner<'a>,
+    origin: &'a Origin<'a>,
+    known: &'a PipelineState,
+    options: &'a Options,
+    scheduler: &'a Scheduler<'a>,
+}
+
+impl Shop<'_> {
+    fn work(&self) {
+        while let Some(node) = self.scheduler.next() {
+            let mut report = self.blank(node);
+            match self.scheduler.verdict(node) {
+                Some(state) => report.state = state,
+                None => {
+                    if let Err(error) = self.settle(&mut report) {
+                        report.state = match error {
+                            StageError::Cancelled => State::Cancelled,
+                            _ => State::Failed,
+                        };
+                        report.error = Some(error);
+                    }
+                }
+            }
+            (self.runner.events)(Event::Finished { report: &report });
+            self.scheduler.done(report);
+        }
+    }
+
+    fn blank(&self, node: NodeIndex) -> Report {
+        let instance = &self.runner.plan.graph[node];
+        Report {
+            node,
+            name: instance.name.clone(),
+            kind: instance.kind.name(),
+            state: State::Skipped,
+            early_cutoff: false,
+            moved: false,
+            preimage: None,
+            files: Vec::new(),
+            reasons: Vec::new(),
+            seconds: 0.0,
+            outputs: BTreeMap::new(),
+            notes: Vec::new(),
+            error: None,
+        }
+    }
+
+    /// Finds the instance in the store or runs it.
+    fn settle(&self, report: &mut Report) -> Result<(), StageError> {
+        let node = report.node;
+        let plan = self.runner.plan;
+        let above = |n: NodeIndex| self.scheduler.outputs(n);
+        let ready = settle::ready(&plan.graph[node], &above, self.origin, self.runner.store)?;
+        report.files = ready.files.iter().map(|f| f.label.clone()).collect();
+        report.preimage = Some((ready.key, ready.preimage.clone()));
+        let moved_above = self.scheduler.moved_above(node);
+        let found = self.find(node, &ready)?;
+        match found {
+            Ok(record) => {
+                report.state = State::Cached;
+                report.early_cutoff = moved_above;
+                report.moved = moved_above;
+                self.take(report, record)
+            }
+            Err(reasons) => {
+                report.reasons = self.reasons(node, &ready, reasons);
+                let _permit = self.runner.pool.try_acquire();
+                let record = self.runner.run(node, &ready, &above)?;
+                report.state = State::Ran;
+                report.moved = true;
+                self.take(report, record)
+            }
+        }
+    }
+
+    fn find(
+        &self,
+        node: NodeIndex,
+        ready: &Ready,
+    ) -> Result<Result<KeyRecord, Vec<Reason>>, StageError> {
+        if self.options.force.contains(&node) {
+            return Ok(Err(vec![reason::plain(ReasonCode::Forced)]));
+        }
+        settle::lookup(self.runner.store, &ready.key).map_err(settle::store_error)
+    }
+
+    fn reasons(&self, node: NodeIndex, ready: &Ready, found: Vec<Reason>) -> Vec<Reason> {
+        if !found.is_empty() {
+            return found;
+        }
+        let instance = &self.runner.plan.graph[node];
+        let files: Vec<String> = ready.files.iter().map(|f| f.label.clone()).collect();
+        let before = self.known.instances.get(&instance.name);
+        let reasons = reason::compare(before, &ready.preimage, &files, true);
+        match reasons.is_empty() {
+            // The newest record is of the same key, yet the key's own record is gone.
+            true => vec![reason::plain(ReasonCode::OutputMissing)],
+            false => reasons,
+        }
+    }
+
+    fn take(&self, report: &mut Report, record: KeyRecord) -> Result<(), StageError> {
+        report.seconds = record.seconds;
+        report.outputs = record.outputs;
+        report.notes = record.notes;
+        if self.options.update_latest {
+            let pipeline = &self.runner.plan.pipeline;
+            for (port, output) in &report.outputs {
+                self.runner
+                    .store
+                    .link_latest(pipeline, &report.name, port, &output.hash, &output.ext)
+                    .map_err(settle::store_error)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,327 @@
+//! One instance at a time: what its key is, whether its outputs are there, and running it if not.
+//! It does not know in which order instances come.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Write},
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::{Duration, Instant},
+};
+
+use petgraph::graph::NodeIndex;
+
+use crate::{
+    base::{hash::StageKey, pool::Pool},
+    engine::{
+        event::Event,
+        key,
+        plan::{Instance, Plan},
+        reason,
+        source::{Origin, SourceFile},
+    },
+    stage::{
+        ctx::{Arrivals, Candidate, Input, Outputs, StageCtx},
+        error::StageError,
+        work::{Cancel, Progress, Work},
+    },
+    store::{
+        FORMAT, Store,
+        error::StoreError,
+        objects::{Health, ObjectWriter},
+        records::{KeyRecord, OutputRecord, Preimage, Reason, ReasonCode},
+    },
+};
+
+/// The committed outputs of instances above, by node.
+pub type Above<'a> = dyn Fn(NodeIndex) -> Option<BTreeMap<String, OutputRecord>> + 'a;
+
+/// What is known of an instance once everything above it is done.
+pub struct Ready {
+    /// Its key.
+    pub key: StageKey,
+    /// What went into the key.
+    pub preimage: Preimage,
+    /// Its source files.
+    pub files: Vec<SourceFile>,
+}
+
+/// Works out the key of an instance.
+///
+/// # Errors
+/// If a source is missing or changes while it is read.
+pub fn ready(
+    instance: &Instance,
+    above: &Above<'_>,
+    origin: &Origin<'_>,
+    store: &Store,
+) -> Result<Ready, StageError> {
+    let files = origin.files(instance, store)?;
+    let mut inputs = BTreeMap::new();
+    for edge in &instance.inputs {
+        let outputs = above(edge.from)
+            .ok_or_else(|| StageError::Internal(format!("`{}` is not done", edge.key_name())))?;
+        if let Some(record) = outputs.get(&edge.output) {
+            inputs.insert(edge.key_name(), record.hash);
+        }
+    }
+    let preimage = Preimage {
+        kind: instance.kind.name().to_string(),
+        version: instance.kind.version(),
+        params: keyed_params(instance),
+        inputs,
+        files: files.iter().map(|f| f.hash).collect(),
+        env: origin.env(instance),
+    };
+    Ok(Ready { key: key::key(&preimage), preimage, files })
+}
+
+/// Returns the parameters without those that only say where files lie.
+pub fn keyed_params(instance: &Instance) -> serde_json::Value {
+    let mut params = instance.params.clone();
+    if let Some(object) = params.as_object_mut() {
+        object.retain(|name, _| !instance.sources.not_in_key.contains(&name.as_str()));
+    }
+    params
+}
+
+/// Looks an instance up in the store.
+///
+/// # Errors
+/// If the medium refuses.
+pub fn lookup(store: &Store, key: &StageKey) -> Result<Result<KeyRecord, Vec<Reason>>, StoreError> {
+    let Some(record) = store.key_record(key)? else { return Ok(Err(Vec::new())) };
+    let mut reasons = Vec::new();
+    for (port, output) in &record.outputs {
+        let code = match store.health(&output.hash, &output.ext)? {
+            Health::Sound => continue,
+            Health::Missing => ReasonCode::OutputMissing,
+            Health::Corrupt => ReasonCode::OutputCorrupt,
+        };
+        reasons.push(reason::about(code, port));
+    }
+    Ok(if reasons.is_empty() { Ok(record) } else { Err(reasons) })
+}
+
+/// What running an instance needs beside the instance itself.
+pub struct Runner<'a> {
+    /// The plan it belongs to.
+    pub plan: &'a Plan,
+    /// Where outputs go.
+    pub store: &'a Store,
+    /// Shared threads.
+    pub pool: &'a Pool,
+    /// Raised when the execution is interrupted.
+    pub cancel: &'a Cancel,
+    /// Who listens.
+    pub events: &'a (dyn Fn(Event<'_>) + Sync),
+}
+
+impl Runner<'_> {
+    /// Runs an instance, again if it fails and may, and commits its outputs and then its key record.
+    ///
+    /// # Errors
+    /// Whatever the last try failed with; nothing is committed then.
+    pub fn run(
+        &self,
+        node: NodeIndex,
+        ready: &Ready,
+        above: &Above<'_>,
+    ) -> Result<KeyRecord, StageError> {
+        let instance = &self.plan.graph[node];
+        let mut left = instance.retries;
+        loop {
+            match self.try_once(node, ready, above) {
+                Err(error) if left > 0 && !matches!(error, StageError::Cancelled) => {
+                    (self.events)(Event::Retrying { name: &instance.name, error: &error, left });
+                    left -= 1;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    fn try_once(
+        &self,
+        node: NodeIndex,
+        ready: &Ready,
+        above: &Above<'_>,
+    ) -> Result<KeyRecord, StageError> {
+        let instance = &self.plan.graph[node];
+        let timeout = instance.timeout.map(Duration::from_secs_f64);
+        let cancel = self.cancel.child(timeout);
+        let progress = Progress::default();
+        (self.events)(Event::Started { node, name: &instance.name, progress: progress.clone() });
+        let started = Instant::now();
+        let work = Work { pool: self.pool.clone(), cancel: cancel.clone(), progress };
+        let scratch = self.scratch(instance)?;
+        let arrivals = self.arrivals(instance, ready, above, scratch.as_ref())?;
+        let mut outputs = StoreOutputs::new(self.store, instance);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            instance.kind.run(&mut StageCtx::new(&work, &instance.params, &arrivals, &mut outputs))
+        }));
+        if let Some(folder) = &scratch {
+            self.store.disk().remove_dir_all(folder).map_err(store_error)?;
+        }
+        match result {
+            Ok(Err(StageError::Cancelled)) if !self.cancel.is_cancelled() && cancel.is_late() => {
+                let limit = instance.timeout.unwrap_or_default();
+                return Err(StageError::Data(format!("stopped after its timeout of {limit} s")));
+            }
+            Ok(result) => result?,
+            Err(panic) => return Err(StageError::Internal(panic_text(panic.as_ref()))),
+        }
+        for file in &ready.files {
+            file.check_unchanged(self.store)?;
+        }
+        let (outputs, notes) = outputs.commit(instance)?;
+        let record = KeyRecord {
+            format: FORMAT,
+            key: ready.key,
+            preimage: ready.preimage.clone(),
+            outputs,
+            seconds: started.elapsed().as_secs_f64(),
+            notes,
+        };
+        self.store.put_key_record(&record).map_err(store_error)?;
+        Ok(record)
+    }
+
+    fn scratch(&self, instance: &Instance) -> Result<Option<std::path::PathBuf>, StageError> {
+        // Only a kind that starts programs is lent a folder: everything else is a pure function.
+        if instance.kind.name() != "command" {
+            return Ok(None);
+        }
+        self.store.scratch("command").map(Some).map_err(store_error)
+    }
+
+    fn arrivals(
+        &self,
+        instance: &Instance,
+        ready: &Ready,
+        above: &Above<'_>,
+        scratch: Option<&std::path::PathBuf>,
+    ) -> Result<Arrivals, StageError> {
+        let mut arrivals = Arrivals { scratch: scratch.cloned(), ..Arrivals::default() };
+        for edge in &instance.inputs {
+            let giver = &self.plan.graph[edge.from];
+            let records = above(edge.from).unwrap_or_default();
+            let Some(record) = records.get(&edge.output) else { continue };
+            let input = self.object_input(&format!("{}.{}", giver.name, edge.output), record)?;
+            match &edge.candidate {
+                None => {
+                    arrivals.single.insert(edge.port.clone(), input);
+                }
+                Some(name) => {
+                    let list = arrivals.candidates.entry(edge.port.clone()).or_default();
+                    if list.last().is_none_or(|c| c.name != *name) {
+                        list.push(Candidate {
+                            name: name.clone(),
+                            kind: giver.kind.name().to_string(),
+                            params: giver.params.clone(),
+                            ports: BTreeMap::new(),
+                        });
+                    }
+                    if let Some(candidate) = list.last_mut() {
+                        candidate.ports.insert(edge.output.clone(), input);
+                    }
+                }
+            }
+        }
+        arrivals.files =
+            ready.files.iter().map(|f| f.input(self.store)).collect::<Result<_, _>>()?;
+        arrivals.env = ready.preimage.env.clone();
+        Ok(arrivals)
+    }
+
+    /// Makes an input of an object after checking its bytes against its name.
+    fn object_input(&self, label: &str, record: &OutputRecord) -> Result<Input, StageError> {
+        let path = self.store.object_path(&record.hash, &record.ext);
+        match self.store.health(&record.hash, &record.ext).map_err(store_error)? {
+            Health::Sound => Ok(Input::from_file(label, record.hash, move || File::open(&path))),
+            _ => Err(StageError::Data(format!(
+                "its input `{label}` (`{}`) is damaged or gone; run again to rebuild it",
+                path.display()
+            ))),
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_string());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_string())
+}
+
+/// Turns a store's error into a stage's.
+pub fn store_error(error: StoreError) -> StageError {
+    match error {
+        StoreError::Io { intent, path, error } => {
+            StageError::Io { intent: format!("cannot {intent} `{}`", path.display()), error }
+        }
+        other => StageError::Data(other.to_string()),
+    }
+}
+
+/// Sinks that hash on the way into the store.
+struct StoreOutputs<'a> {
+    store: &'a Store,
+    ports: Vec<(String, String)>,
+    writers: BTreeMap<String, ObjectWriter>,
+    rows: BTreeMap<String, u64>,
+    notes: Vec<String>,
+}
+
+impl<'a> StoreOutputs<'a> {
+    fn new(store: &'a Store, instance: &Instance) -> StoreOutputs<'a> {
+        let ports = instance.outputs.iter().map(|o| (o.name.clone(), o.ext.clone())).collect();
+        StoreOutputs {
+            store,
+            ports,
+            writers: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            notes: vec![],
+        }
+    }
+
+    /// Commits all outputs; if one is missing, none.
+    fn commit(
+        mut self,
+        instance: &Instance,
+    ) -> Result<(BTreeMap<String, OutputRecord>, Vec<String>), StageError> {
+        let mut staged = Vec::new();
+        for (port, ext) in std::mem::take(&mut self.ports) {
+            let writer = self.writers.remove(&port).ok_or_else(|| {
+                StageError::Internal(format!("`{}` did not write `{port}`", instance.kind.name()))
+            })?;
+            staged.push((port, ext, writer.finish().map_err(store_error)?));
+        }
+        let mut records = BTreeMap::new();
+        for (port, ext, staged) in staged {
+            let (hash, bytes) = self.store.commit(staged, &ext).map_err(store_error)?;
+            let rows = self.rows.get(&port).copied();
+            records.insert(port, OutputRecord { hash, bytes, rows, ext });
+        }
+        Ok((records, std::mem::take(&mut self.notes)))
+    }
+}
+
+impl Outputs for StoreOutputs<'_> {
+    fn open(&mut self, port: &str) -> io::Result<Box<dyn Write + Send + '_>> {
+        if !self.ports.iter().any(|(name, _)| name == port) || self.writers.contains_key(port) {
+            return Err(io::Error::other(format!("output `{port}` cannot be opened")));
+        }
+        let writer = self.store.begin_object().map_err(|error| match error {
+            StoreError::Io { error, .. } => error,
+            other => io::Error::other(other),
+        })?;
+        Ok(Box::new(self.writers.entry(port.to_string()).or_insert(writer)))
+    }
+
+    fn set_rows(&mut self, port: &str, rows: u64) {
+        self.rows.insert(port.to_string(), rows);
+    }
+
+    fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+}

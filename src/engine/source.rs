@@ -1,0 +1,204 @@
+//! What instances read from outside the pipeline: which files a pattern means, and their hashes.
+//! It does not know what is in them.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    base::{hash::ContentHash, names},
+    engine::plan::Instance,
+    stage::{ctx::Input, error::StageError},
+    store::{Store, error::StoreError, objects::RAW},
+};
+
+/// Where source files come from.
+pub enum Origin<'a> {
+    /// The project folder, as it is now.
+    Project(&'a Path),
+    /// What a run recorded: relative paths and hashes by instance, their bytes in the store that recorded it or, where no
+    /// snapshot was kept, in the project folder if they are still the same.
+    Recorded {
+        /// Files by instance name.
+        files: &'a BTreeMap<String, Vec<(String, ContentHash)>>,
+        /// The store that recorded the run.
+        store: &'a Store,
+        /// The project folder.
+        root: &'a Path,
+        /// Environment variables by instance name.
+        env: &'a BTreeMap<String, BTreeMap<String, String>>,
+    },
+}
+
+/// A file that an instance reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Its path relative to the project root.
+    pub label: String,
+    /// The hash of its bytes.
+    pub hash: ContentHash,
+    place: PathBuf,
+    keep: bool,
+}
+
+impl Origin<'_> {
+    /// Returns the files that `instance` reads, in the order of their sorted relative paths.
+    ///
+    /// # Errors
+    /// If one is missing or changes while it is read.
+    pub fn files(&self, instance: &Instance, store: &Store) -> Result<Vec<SourceFile>, StageError> {
+        match self {
+            Origin::Project(root) => project_files(instance, root, store),
+            Origin::Recorded { files, store: recorded, root, .. } => {
+                let known = files.get(&instance.name).map_or(&[][..], Vec::as_slice);
+                known
+                    .iter()
+                    .map(|(label, hash)| recorded_file(label, hash, recorded, root))
+                    .collect()
+            }
+        }
+    }
+
+    /// Returns the declared environment variables of `instance`; one that is not set is left out.
+    pub fn env(&self, instance: &Instance) -> BTreeMap<String, String> {
+        match self {
+            Origin::Project(_) => instance
+                .sources
+                .env
+                .iter()
+                .filter_map(|name| Some((name.clone(), std::env::var(name).ok()?)))
+                .collect(),
+            Origin::Recorded { env, .. } => env.get(&instance.name).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+fn project_files(
+    instance: &Instance,
+    root: &Path,
+    store: &Store,
+) -> Result<Vec<SourceFile>, StageError> {
+    let mut labels = Vec::new();
+    for pattern in &instance.sources.files {
+        labels.extend(matches(pattern, root)?);
+    }
+    labels.sort();
+    labels.dedup();
+    labels
+        .into_iter()
+        .map(|label| {
+            let place = root.join(&label);
+            let hash = store.source_hash(&place).map_err(|e| source_error(&label, e))?;
+            Ok(SourceFile { label, hash, place, keep: instance.sources.snapshot })
+        })
+        .collect()
+}
+
+fn recorded_file(
+    label: &str,
+    hash: &ContentHash,
+    recorded: &Store,
+    root: &Path,
+) -> Result<SourceFile, StageError> {
+    let place = recorded.object_path(hash, RAW);
+    if place.exists() {
+        let found = recorded.hash_file(&place).map_err(|e| source_error(label, e))?;
+        if found != *hash {
+            return Err(StageError::Source(format!(
+                "the kept copy of `{label}` (`{}`) is damaged",
+                place.display()
+            )));
+        }
+        return Ok(SourceFile { label: label.to_string(), hash: *hash, place, keep: false });
+    }
+    let place = root.join(label);
+    match recorded.source_hash(&place) {
+        Ok(found) if found == *hash => {
+            Ok(SourceFile { label: label.to_string(), hash: *hash, place, keep: false })
+        }
+        _ => Err(StageError::Source(format!(
+            "the run read `{label}` ({}), of which no copy was kept and which has changed since",
+            hash.short()
+        ))),
+    }
+}
+
+impl SourceFile {
+    /// Makes the input that a stage reads: the kept copy, or the file itself where none is wanted.
+    ///
+    /// # Errors
+    /// If the file is no longer the one that was hashed.
+    pub fn input(&self, store: &Store) -> Result<Input, StageError> {
+        let place = if self.keep {
+            store.snapshot(&self.place, &self.hash).map_err(|e| source_error(&self.label, e))?;
+            store.object_path(&self.hash, RAW)
+        } else {
+            self.place.clone()
+        };
+        Ok(Input::from_file(self.label.clone(), self.hash, move || File::open(&place)))
+    }
+
+    /// Checks after a stage that a file without a kept copy did not change under it.
+    ///
+    /// # Errors
+    /// If it did.
+    pub fn check_unchanged(&self, store: &Store) -> Result<(), StageError> {
+        let now = store.source_hash(&self.place).map_err(|e| source_error(&self.label, e))?;
+        if now == self.hash {
+            return Ok(());
+        }
+        Err(source_error(&self.label, StoreError::Moved(PathBuf::from(&self.label))))
+    }
+}
+
+/// Expands a pattern to paths relative to the root; a plain path stays as it is.
+fn matches(pattern: &str, root: &Path) -> Result<Vec<String>, StageError> {
+    if !pattern.contains(['*', '?', '[']) || root.join(pattern).is_file() {
+        if !root.join(pattern).is_file() {
+            return Err(missing(pattern, root));
+        }
+        return Ok(vec![pattern.to_string()]);
+    }
+    let bad = |e: String| StageError::Source(format!("`{pattern}` is not a pattern: {e}"));
+    let escaped = glob::Pattern::escape(&root.to_string_lossy());
+    let paths = glob::glob(&format!("{escaped}/{pattern}")).map_err(|e| bad(e.to_string()))?;
+    let mut labels = Vec::new();
+    for path in paths {
+        let path = path.map_err(|e| bad(e.to_string()))?;
+        if path.is_file() {
+            let label = path.strip_prefix(root).unwrap_or(&path);
+            labels.push(label.to_string_lossy().into_owned());
+        }
+    }
+    if labels.is_empty() {
+        return Err(StageError::Source(format!("no file matches `{pattern}`")));
+    }
+    Ok(labels)
+}
+
+fn missing(path: &str, root: &Path) -> StageError {
+    let folder = root.join(path).parent().map(Path::to_path_buf).unwrap_or_default();
+    let wanted = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut present: Vec<String> = std::fs::read_dir(&folder)
+        .map(|entries| {
+            entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect()
+        })
+        .unwrap_or_default();
+    present.sort_unstable();
+    let help = match names::did_you_mean(&wanted, present.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => "put the file there or correct `path`".to_string(),
+    };
+    StageError::Source(format!("`{path}` does not exist; {help}"))
+}
+
+fn source_error(label: &str, error: StoreError) -> StageError {
+    match error {
+        StoreError::Moved(_) => StageError::Source(format!(
+            "`{label}` changed while it was read; run again when nobody writes to it"
+        )),
+        other => StageError::Source(other.to_string()),
+    }
+}

@@ -1,0 +1,161 @@
+//! The JSON documents of the contract: runs, states, errors. It does not know where they are printed.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::{
+    app::{AppError, Outcome, Survey},
+    engine::status::Standing,
+    store::{
+        Store,
+        records::{HistoryEntry, OutputRecord, Reason},
+    },
+};
+
+/// The format's name, in every document.
+pub const FORMAT: &str = "orchestrate/1";
+
+/// Returns the document of a finished run.
+pub fn outcome(outcome: &Outcome, store: &Store) -> Value {
+    let stages: Vec<Value> = outcome
+        .reports
+        .iter()
+        .map(|r| {
+            let mut stage = json!({
+                "stage": r.name,
+                "kind": r.kind,
+                "state": r.state.word(),
+                "early_cutoff": r.early_cutoff,
+                "key": r.preimage.as_ref().map(|(key, _)| key),
+                "reasons": reasons(&r.reasons),
+                "seconds": r.seconds,
+                "outputs": outputs(&r.outputs, store),
+                "notes": r.notes,
+            });
+            if let Some(error) = &r.error {
+                stage["error"] = json!(error.to_string());
+            }
+            stage
+        })
+        .collect();
+    json!({
+        "format": FORMAT,
+        "pipeline": outcome.plan.pipeline,
+        "run": outcome.run,
+        "seconds": outcome.seconds,
+        "stages": stages,
+        "counts": crate::engine::record::counts(&outcome.reports),
+    })
+}
+
+/// Returns the document of the states before a run.
+pub fn survey(survey: &Survey, store: &Store) -> Value {
+    let mut counts: BTreeMap<&str, u64> = Standing::ALL.iter().map(|s| (s.word(), 0)).collect();
+    let mut stages = Vec::new();
+    for forecast in &survey.forecasts {
+        let instance = &survey.plan.graph[forecast.node];
+        *counts.entry(forecast.standing.word()).or_default() += 1;
+        let mut stage = json!({
+            "stage": instance.name,
+            "kind": instance.kind.name(),
+            "state": forecast.standing.word(),
+            "early_cutoff": false,
+            "key": forecast.key,
+            "reasons": reasons(&forecast.reasons),
+            "seconds": forecast.seconds,
+            "outputs": outputs(&forecast.outputs, store),
+        });
+        if let Some(error) = &forecast.error {
+            stage["error"] = json!(error.to_string());
+        }
+        stages.push(stage);
+    }
+    json!({
+        "format": FORMAT,
+        "pipeline": survey.plan.pipeline,
+        "run": null,
+        "stages": stages,
+        "counts": counts,
+    })
+}
+
+/// Returns the document of a past execution.
+pub fn history(entry: &HistoryEntry, store: &Store) -> Value {
+    let stages: Vec<Value> = entry
+        .stages
+        .iter()
+        .map(|s| {
+            let mut stage = json!({
+                "stage": s.stage,
+                "kind": s.kind,
+                "state": s.state,
+                "early_cutoff": s.early_cutoff,
+                "key": s.key,
+                "reasons": reasons(&s.reasons),
+                "seconds": s.seconds,
+                "outputs": outputs(&s.outputs, store),
+            });
+            if let Some(error) = &s.error {
+                stage["error"] = json!(error);
+            }
+            stage
+        })
+        .collect();
+    json!({
+        "format": FORMAT,
+        "pipeline": entry.pipeline,
+        "run": entry.run,
+        "file": entry.file,
+        "yaml": entry.yaml,
+        "targets": entry.targets,
+        "started": entry.started,
+        "seconds": entry.seconds,
+        "host": entry.host,
+        "threads": entry.threads,
+        "program": entry.program,
+        "stages": stages,
+        "counts": entry.counts,
+    })
+}
+
+fn reasons(reasons: &[Reason]) -> Value {
+    json!(reasons)
+}
+
+fn outputs(outputs: &BTreeMap<String, OutputRecord>, store: &Store) -> Value {
+    let output = |o: &OutputRecord| {
+        json!({
+            "hash": o.hash, "rows": o.rows, "bytes": o.bytes,
+            "path": relative_path(store, o),
+        })
+    };
+    outputs.iter().map(|(port, o)| (port.clone(), output(o))).collect()
+}
+
+/// Returns where an output lies, relative to the project root.
+pub fn relative_path(store: &Store, output: &OutputRecord) -> String {
+    let path = store.object_path(&output.hash, &output.ext);
+    let root = store.root().parent().unwrap_or(store.root());
+    path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned()
+}
+
+/// Returns the document of an error.
+pub fn error(error: &AppError, exit_code: u8) -> Value {
+    let all: Vec<Value> = match error {
+        AppError::Invalid { file, faults, .. } => faults
+            .iter()
+            .map(|f| {
+                json!({
+                    "code": exit_code, "message": f.message, "file": file,
+                    "line": f.at.line, "column": f.at.column, "help": f.help,
+                })
+            })
+            .collect(),
+        other => vec![json!({
+            "code": exit_code, "message": other.to_string(), "file": null,
+            "line": null, "column": null, "help": null,
+        })],
+    };
+    json!({ "format": FORMAT, "error": all.first(), "errors": all })
+}

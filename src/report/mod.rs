@@ -1,0 +1,9 @@
+//! What people and programs see: terminal, plain text, JSON, made from events and tables.
+//! It computes nothing and decides nothing.
+
+pub mod error;
+pub mod json;
+pub mod live;
+pub mod plain;
+pub mod style;
+pub mod summary;

@@ -1,0 +1,172 @@
+//! Plain lines: one a stage, failures with what to do next, the last line of a run.
+//! It does not know terminals beyond colour.
+
+use serde_json::Value;
+
+use crate::{
+    app::{Outcome, Survey},
+    engine::{
+        event::{Report, State},
+        status::Standing,
+    },
+    report::style::{Style, count, counted, duration},
+    store::records::{Reason, ReasonCode},
+};
+
+/// Returns the line of an instance that reached its last state.
+pub fn report_line(report: &Report, verbose: bool, style: &Style) -> String {
+    let word = format!("{:>9}", report.state.word());
+    let word = match report.state {
+        State::Ran => style.good(&word),
+        State::Cached => style.dim(&word),
+        State::Failed => style.bad(&word),
+        State::Skipped | State::Cancelled => style.warn(&word),
+    };
+    let mut line = format!("{word}  {}", report.name);
+    match report.state {
+        State::Ran => {
+            let rows = report.outputs.values().filter_map(|o| o.rows).max();
+            let rows = rows.map(|n| format!(", {} rows", count(n))).unwrap_or_default();
+            line.push_str(&style.dim(&format!("  {}{rows}", duration(report.seconds))));
+            line.push_str(&style.dim(&format!("  {}", reasons_text(&report.reasons))));
+        }
+        State::Cached if report.early_cutoff => {
+            line.push_str(&style.dim("  its inputs came out the same"));
+        }
+        _ => {}
+    }
+    if report.state == State::Ran || verbose {
+        for note in &report.notes {
+            line.push_str(&format!("\n{:>9}  {}", "", style.dim(&format!("note: {note}"))));
+        }
+    }
+    line
+}
+
+/// Returns the failures with what to do next; empty if there are none.
+pub fn failures(outcome: &Outcome, style: &Style) -> String {
+    let mut out = String::new();
+    for report in outcome.reports.iter().filter(|r| r.state == State::Failed) {
+        let Some(error) = &report.error else { continue };
+        out.push_str(&format!("{} stage `{}`: {error}\n", style.bad("error:"), report.name));
+        let instance = &outcome.plan.graph[report.node];
+        for edge in instance.inputs.iter().filter(|e| e.candidate.is_none()) {
+            let giver = &outcome.plan.graph[edge.from];
+            out.push_str(&style.dim(&format!(
+                "  input {}: orchestrate cat {}.{}\n",
+                edge.port, giver.name, edge.output
+            )));
+        }
+    }
+    out
+}
+
+/// Returns the one line that ends a run.
+pub fn last_line(outcome: &Outcome, style: &Style) -> String {
+    let n = |state| outcome.reports.iter().filter(|r| r.state == state).count();
+    let mut parts = Vec::new();
+    for state in State::ALL {
+        if n(state) > 0 || state == State::Ran {
+            parts.push(format!("{} {}", n(state), state.word()));
+        }
+    }
+    let saved = outcome.saved_seconds();
+    let saved = match n(State::Cached) {
+        0 => String::new(),
+        _ => format!(", cache saved {}", duration(saved)),
+    };
+    let run = match &outcome.run {
+        Some(run) => format!("run {}", style.bold(&run.to_hex()[..12])),
+        None => style.bad("no run recorded"),
+    };
+    format!("{} in {}{saved}; {run}\n", parts.join(", "), duration(outcome.seconds))
+}
+
+/// Returns the table of the states before a run.
+pub fn survey(survey: &Survey, verbose: bool, style: &Style) -> String {
+    let mut out = String::new();
+    let width = survey
+        .forecasts
+        .iter()
+        .map(|f| survey.plan.graph[f.node].name.chars().count())
+        .max()
+        .unwrap_or(0);
+    for forecast in &survey.forecasts {
+        let name = &survey.plan.graph[forecast.node].name;
+        let word = format!("{:>8}", forecast.standing.word());
+        let word = match forecast.standing {
+            Standing::Cached => style.good(&word),
+            Standing::Stale => style.warn(&word),
+            Standing::Maybe => style.busy(&word),
+            Standing::Blocked => style.bad(&word),
+        };
+        let why = match &forecast.error {
+            Some(error) => error.to_string(),
+            None => reasons_text(&forecast.reasons),
+        };
+        let line = format!("{word}  {name:width$}  {}", style.dim(&why));
+        out.push_str(line.trim_end());
+        out.push('\n');
+        if verbose && let Some(key) = forecast.key {
+            out.push_str(&format!("{:>8}  {}\n", "", style.dim(&format!("key {key}"))));
+        }
+    }
+    let n = |s| survey.forecasts.iter().filter(|f| f.standing == s).count();
+    let due = survey.forecasts.iter().filter(|f| f.standing != Standing::Cached);
+    let seconds: f64 = due.filter_map(|f| f.seconds).sum();
+    let parts: Vec<String> = Standing::ALL
+        .iter()
+        .filter(|s| n(**s) > 0)
+        .map(|s| format!("{} {}", n(*s), s.word()))
+        .collect();
+    let all = counted(survey.forecasts.len(), "stage instance", "stage instances");
+    out.push_str(&format!("{all}: {}", parts.join(", ")));
+    if seconds > 0.0 {
+        out.push_str(&format!("; what is due took {} before", duration(seconds)));
+    }
+    out.push('\n');
+    out
+}
+
+/// Returns reasons as a short text.
+pub fn reasons_text(reasons: &[Reason]) -> String {
+    const MAX_SHOWN: usize = 3;
+    let mut parts: Vec<String> = reasons.iter().take(MAX_SHOWN).map(reason_text).collect();
+    if reasons.len() > MAX_SHOWN {
+        parts.push(format!("and {} more", reasons.len() - MAX_SHOWN));
+    }
+    parts.join("; ")
+}
+
+/// Returns one reason as a text.
+pub fn reason_text(reason: &Reason) -> String {
+    let name = reason.name.as_deref().unwrap_or_default();
+    match reason.code {
+        ReasonCode::NeverRun => "never run".to_string(),
+        ReasonCode::ParamChanged | ReasonCode::CommandChanged | ReasonCode::EnvChanged => {
+            format!("{name}: {} -> {}", value(&reason.old), value(&reason.new))
+        }
+        ReasonCode::InputChanged => format!("input {name} changed"),
+        ReasonCode::FileChanged => format!("{name} changed"),
+        ReasonCode::KindChanged => {
+            format!("kind: {} -> {}", value(&reason.old), value(&reason.new))
+        }
+        ReasonCode::OutputMissing if name.is_empty() => "its record is gone".to_string(),
+        ReasonCode::OutputMissing => format!("output {name} is gone"),
+        ReasonCode::OutputCorrupt => format!("output {name} is damaged"),
+        ReasonCode::Forced => "forced".to_string(),
+        ReasonCode::UpstreamStale => format!("after {name}"),
+    }
+}
+
+fn value(value: &Value) -> String {
+    let text = match value {
+        Value::Null => "nothing".to_string(),
+        Value::String(s) => s.clone(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(60) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text,
+    }
+}
