@@ -7,7 +7,7 @@
 //! [`Settings`] of them, completes these with [`Settings::or_both`], and calls [`check`] before and
 //! [`Preparation::fit`] when it runs.
 //!
-//! - [`settings`]: the parameters and what they become.
+//! - [`parameters`], [`settings`]: what a person may ask, and what it becomes.
 //! - [`select`]: which column goes to which group.
 //! - [`mod@numeric`], [`mod@categorical`]: one column.
 //! - [`model`]: a preparation as a table and back.
@@ -15,22 +15,25 @@
 pub mod categorical;
 pub mod model;
 pub mod numeric;
+pub mod parameters;
 pub mod select;
 pub mod settings;
+mod values;
 
 use std::collections::HashSet;
 
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-pub use self::settings::{
-    COLUMNS, CategoricalSettings, DROP, NumericSettings, Settings, categorical, categorical_params,
-    numeric, numeric_params, reduce,
-};
 use self::{
-    categorical::{CategoricalColumn, MISSING, Slots},
+    categorical::{CategoricalColumn, MISSING},
     numeric::{Learnt, NumericColumn},
     settings::PcaSettings,
+    values::Values,
+};
+pub use self::{
+    parameters::{COLUMNS, DROP, categorical, categorical_params, numeric, numeric_params, reduce},
+    settings::{CategoricalSettings, NumericSettings, Settings},
 };
 use crate::{
     frame::{FrameError, Table},
@@ -292,71 +295,6 @@ impl Column {
             _ => vec![self.name().to_string()],
         }
     }
-}
-
-/// A column of a table, ready to be written row by row.
-enum Values {
-    Numbers { features: Vec<f64>, missing: Option<Vec<bool>> },
-    OneHot { slots: Slots, width: usize },
-    Coded { slots: Slots, codes: Vec<f64>, unknown: f64 },
-}
-
-impl Values {
-    fn read(column: &Column, table: &Table) -> Result<Values, StageError> {
-        match column {
-            Column::Numeric(column) => {
-                let missing = match column.indicator {
-                    true => Some(missing(table, &column.column)?),
-                    false => None,
-                };
-                Ok(Values::Numbers { features: column.apply(table)?, missing })
-            }
-            Column::Categorical(column) => {
-                let slots = column.apply(table)?;
-                Ok(match column.encode {
-                    settings::Encode::Onehot => Values::OneHot { slots, width: column.width() },
-                    _ => {
-                        let (codes, unknown) = (column.codes(), column.unknown_code());
-                        Values::Coded { slots, codes, unknown }
-                    }
-                })
-            }
-        }
-    }
-
-    fn width(&self) -> usize {
-        match self {
-            Values::Numbers { missing, .. } => 1 + usize::from(missing.is_some()),
-            Values::OneHot { width, .. } => *width,
-            Values::Coded { .. } => 1,
-        }
-    }
-
-    /// Writes the row's features into a slice of zeros.
-    fn write(&self, row: usize, out: &mut [f64]) {
-        match self {
-            Values::Numbers { features, missing } => {
-                out[0] = features[row];
-                if let Some(missing) = missing {
-                    out[1] = f64::from(u8::from(missing[row]));
-                }
-            }
-            Values::OneHot { slots, .. } => {
-                if let Some(slot) = slots.of(row) {
-                    out[slot] = 1.0;
-                }
-            }
-            Values::Coded { slots, codes, unknown } => {
-                out[0] = slots.of(row).map_or(*unknown, |slot| codes[slot]);
-            }
-        }
-    }
-}
-
-/// Tells for each row whether the numeric or temporal column has no value there (NaN is none).
-fn missing(table: &Table, name: &str) -> Result<Vec<bool>, StageError> {
-    let date = crate::frame::table::is_temporal(table.column(name).map_err(in_column)?.data_type());
-    Ok(numeric::read(table, name, date)?.iter().map(|v| v.is_nan()).collect())
 }
 
 /// Returns what is wrong with the settings, given the schema of the input where it is known. For
