@@ -2,6 +2,7 @@
 //! It does not know what a stage is or where bytes are kept.
 
 pub mod csv;
+pub mod expr;
 pub mod foreign;
 pub mod parquet;
 pub mod table;
