@@ -6,6 +6,7 @@ mod check;
 mod context;
 mod exit;
 mod run;
+pub mod sample;
 mod status;
 
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
 //! Whole parts of the program together, on files and folders.
 
 mod real_data;
+mod shipped_data;
 mod transform;
