@@ -56,6 +56,17 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
     max + ln(values.iter().map(|v| exp(v - max)).sum::<f64>())
 }
 
+/// Writes the softmax of `scores` without overflow; slices of equal length.
+pub fn softmax(scores: &[f64], out: &mut [f64]) {
+    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut total = 0.0;
+    for (out, score) in out.iter_mut().zip(scores) {
+        *out = exp(score - max);
+        total += *out;
+    }
+    out.iter_mut().for_each(|v| *v /= total);
+}
+
 /// Returns the sum over eight virtual lanes: the same bits whatever the vector width of the
 /// machine, and about eight times more exact than one running sum.
 pub fn sum(values: &[f64]) -> f64 {

@@ -7,6 +7,7 @@
 //! - randomness comes from [`rng`] and a seed that is a parameter;
 //! - no hash map is iterated, and every tie has a stated winner.
 
+pub mod classify;
 pub mod draws;
 pub mod eigen;
 pub mod error;

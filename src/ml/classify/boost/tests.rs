@@ -1,0 +1,117 @@
+//! Boosted trees against XGBoost's answers, and on data with nothing to learn.
+
+use super::*;
+use crate::ml::classify::tests::{Case, blobs, cases, close};
+
+fn params(rounds: usize) -> BoostParams {
+    BoostParams {
+        rounds,
+        eta: 0.3,
+        max_depth: 6,
+        penalty: Penalty { lambda: 1.0, alpha: 0.0, gamma: 0.0, min_child_weight: 1.0 },
+        subsample: 1.0,
+        colsample_bytree: 1.0,
+        colsample_bylevel: 1.0,
+        colsample_bynode: 1.0,
+        max_bin: 256,
+        base_score: None,
+        early_stopping_rounds: None,
+        seed: 0,
+    }
+}
+
+#[test]
+fn answers_are_xgboosts() {
+    for case in cases("boosting") {
+        let Case { x, y, .. } = &case;
+        let given = |name: &str, default| case.json["params"][name].as_f64().unwrap_or(default);
+        let own = BoostParams {
+            eta: given("learning_rate", 0.3),
+            max_depth: given("max_depth", 6.0) as usize,
+            penalty: Penalty {
+                lambda: given("reg_lambda", 1.0),
+                alpha: given("reg_alpha", 0.0),
+                gamma: given("gamma", 0.0),
+                min_child_weight: given("min_child_weight", 1.0),
+            },
+            ..params(8)
+        };
+        let n_classes = *y.iter().max().unwrap() as usize + 1;
+        let work = Work::alone(2);
+        let fit = fit(&Samples { x, y, n_classes }, None, &own, &work).unwrap();
+        let found = fit.booster.predict(x, &work).unwrap();
+        close(found.data(), case.matrix("probabilities").data(), 2e-6, &case.name);
+    }
+}
+
+#[test]
+fn threads_do_not_change_a_bit() {
+    let (x, y) = blobs(400, 3);
+    let samples = Samples { x: &x, y: &y, n_classes: 3 };
+    let own = BoostParams {
+        subsample: 0.7,
+        colsample_bytree: 0.8,
+        colsample_bylevel: 0.8,
+        colsample_bynode: 0.8,
+        ..params(5)
+    };
+    let on = |n| {
+        let work = Work::alone(n);
+        let fit = fit(&samples, None, &own, &work).unwrap();
+        (fit.booster.predict(&x, &work).unwrap(), fit)
+    };
+    assert_eq!(on(1), on(2));
+    assert_eq!(on(1), on(7));
+}
+
+#[test]
+fn wide_histograms_have_the_same_bits_on_any_number_of_threads() {
+    let (x, y) = blobs(WIDE, 2);
+    let samples = Samples { x: &x, y: &y, n_classes: 2 };
+    let on = |n| fit(&samples, None, &params(2), &Work::alone(n)).unwrap();
+    assert_eq!(on(1), on(3));
+}
+const WIDE: usize = 70_000;
+
+#[test]
+fn early_stopping_keeps_the_best_round() {
+    let (x, y) = blobs(300, 2);
+    let train: Vec<usize> = (0..200).collect();
+    let rest: Vec<usize> = (200..300).collect();
+    let (train_x, rest_x) = (x.select_rows(&train), x.select_rows(&rest));
+    let samples = Samples { x: &train_x, y: &y[..200], n_classes: 2 };
+    let validation = Samples { x: &rest_x, y: &y[200..], n_classes: 2 };
+    let patient = BoostParams { early_stopping_rounds: Some(5), eta: 1.0, ..params(200) };
+    let work = Work::alone(1);
+    let stopped = fit(&samples, Some(&validation), &patient, &work).unwrap();
+    assert!(stopped.rounds < 200, "{}", stopped.rounds);
+    let exact = BoostParams { rounds: stopped.rounds, eta: 1.0, ..params(0) };
+    assert_eq!(fit(&samples, None, &exact, &work).unwrap().booster, stopped.booster);
+    let loss = |rounds| {
+        let own = BoostParams { rounds, eta: 1.0, ..params(0) };
+        let booster = fit(&samples, None, &own, &work).unwrap().booster;
+        scores::log_loss(&y[200..], &booster.predict(&rest_x, &work).unwrap())
+    };
+    let best = loss(stopped.rounds);
+    assert!((1..stopped.rounds + 5).all(|rounds| loss(rounds) >= best));
+}
+
+#[test]
+fn degenerate_data_is_defined() {
+    let work = Work::alone(1);
+    let nan = f64::NAN;
+    for (n_rows, values, y, n_classes) in [
+        (1, vec![1.0, 2.0], vec![0], 2),
+        (3, vec![7.0; 6], vec![0, 1, 1], 3),
+        (3, vec![nan; 6], vec![0, 1, 1], 2),
+        (4, vec![nan, 1.0, nan, 1.0, 5.0, 1.0, 5.0, 1.0], vec![0, 0, 3, 3], 4),
+        (3, vec![], vec![0, 1, 1], 2),
+        (2, vec![1.0, 2.0], vec![0, 0], 1),
+    ] {
+        let x = Matrix::new(n_rows, values.len() / n_rows, values);
+        let samples = Samples { x: &x, y: &y, n_classes };
+        let fit = fit(&samples, None, &params(3), &work).unwrap();
+        let p = fit.booster.predict(&x, &work).unwrap();
+        assert!(p.rows().all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+    }
+}

@@ -1,0 +1,344 @@
+//! A random forest in scikit-learn's meaning: trees grown on bootstrap samples, random features at each
+//! node, probabilities averaged over the leaves' class shares. It does not know what its features are.
+//!
+//! Source: Breiman, "Random forests", Machine Learning 45 (2001). Cost of a tree: about
+//! `n_rows * max_features * depth`. Differs from scikit-learn in that a feature with more than
+//! 256 distinct values is cut into 256 bins first.
+
+use crate::{
+    ml::{
+        Matrix,
+        classify::{
+            Samples,
+            bins::Bins,
+            fill_rows,
+            gini::{Classes, Cut, Tally},
+            tree::{Growing, Place, Rule, Tree, partition},
+        },
+        error::MlError,
+        rng::Rng,
+    },
+    stage::work::Work,
+};
+
+/// Bins a feature is cut into at most.
+const MAX_BINS: usize = 256;
+
+/// How a forest is grown; names as in scikit-learn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ForestParams {
+    /// Number of trees (`n_estimators`).
+    pub n_trees: usize,
+    /// Deepest level of a leaf; `None` grows to purity.
+    pub max_depth: Option<usize>,
+    /// Fewest rows of a node that is split.
+    pub min_samples_split: usize,
+    /// Fewest rows of a leaf.
+    pub min_samples_leaf: usize,
+    /// Features tried at each node.
+    pub max_features: usize,
+    /// Whether each tree gets a sample drawn with replacement, or all rows.
+    pub bootstrap: bool,
+    /// Whether classes weigh the same however many rows they have.
+    pub balanced: bool,
+    /// Seed.
+    pub seed: u64,
+}
+
+/// A fitted forest.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Forest {
+    /// The trees; a leaf holds the share of each class.
+    pub trees: Vec<Tree>,
+    /// Number of classes.
+    pub n_classes: usize,
+}
+
+/// How much purer each feature made the trees, as in scikit-learn's `feature_importances_`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Impurity {
+    /// Mean over the trees, adding up to 1 (all 0 if no tree was split).
+    pub mean: Vec<f64>,
+    /// Standard deviation over the trees.
+    pub std: Vec<f64>,
+}
+
+/// Grows a forest. Each tree has random numbers of its own, so that trees can grow in any order.
+///
+/// # Errors
+/// [`MlError::TooFew`] without rows, [`MlError::NotFinite`] for an infinite value, or if cancelled.
+pub fn fit(
+    samples: &Samples<'_>,
+    params: &ForestParams,
+    work: &Work,
+) -> Result<(Forest, Impurity), MlError> {
+    samples.check()?;
+    let bins = Bins::new(samples.x, MAX_BINS, work)?;
+    let weights = samples.class_weights(params.balanced);
+    let grown = work.pool.map(params.n_trees, |i| {
+        work.check()?;
+        let rng = Rng::stream(params.seed, i as u64);
+        let tree = grow(samples, &bins, &weights, params, rng);
+        work.progress.advance(1);
+        tree
+    });
+    let grown = grown.into_iter().collect::<Result<Vec<_>, MlError>>()?;
+    let (trees, decreases): (Vec<_>, Vec<_>) = grown.into_iter().unzip();
+    let impurity = importance(&decreases, samples.x.n_cols());
+    Ok((Forest { trees, n_classes: samples.n_classes }, impurity))
+}
+
+impl Forest {
+    /// Returns the probability of each class, shape `(n_rows, n_classes)`: the mean over the trees.
+    ///
+    /// # Errors
+    /// If cancelled.
+    pub fn predict(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
+        let n_trees = self.trees.len() as f64;
+        fill_rows(x.n_rows(), self.n_classes, work, |rows, out| {
+            for tree in &self.trees {
+                for (row, sums) in rows.clone().zip(out.chunks_exact_mut(self.n_classes)) {
+                    let shares = tree.answer(x.row(row), Rule::AtMost);
+                    sums.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share);
+                }
+            }
+            out.iter_mut().for_each(|v| *v /= n_trees);
+        })
+    }
+}
+
+/// A node that waits to be split: its rows and its place.
+struct Waiting {
+    start: usize,
+    end: usize,
+    depth: usize,
+    place: Place,
+}
+
+fn grow(
+    samples: &Samples<'_>,
+    bins: &Bins,
+    weights: &[f64],
+    params: &ForestParams,
+    mut rng: Rng,
+) -> Result<(Tree, Vec<f64>), MlError> {
+    let copies = draw(samples.y.len(), params.bootstrap, &mut rng);
+    let classes = Classes { y: samples.y, copies: &copies, weights };
+    let mut rows: Vec<u32> =
+        (0..copies.len() as u32).filter(|&row| copies[row as usize] > 0).collect();
+    let mut growing = Growing::new(samples.n_classes);
+    let mut decreases = vec![0.0; bins.features.len()];
+    let mut search = Search::new(bins, params);
+    let mut scratch = Vec::new();
+    let mut waiting = vec![Waiting { start: 0, end: rows.len(), depth: 0, place: None }];
+    while let Some(Waiting { start, end, depth, place }) = waiting.pop() {
+        let node = &mut rows[start..end];
+        let totals = totals(node, &classes);
+        let may_split = params.max_depth.is_none_or(|max| depth < max)
+            && node.len() >= params.min_samples_split
+            && totals.iter().filter(|&&c| c > 0).count() > 1;
+        let found = if may_split { search.best(node, &totals, &classes, &mut rng) } else { None };
+        let Some((feature, cut)) = found else {
+            growing.leaf(place, shares(&totals, weights));
+            continue;
+        };
+        decreases[feature] += cut.purity - purity_of(&totals, weights);
+        let codes = &bins.features[feature].codes;
+        let missing = bins.features[feature].n_bins();
+        let n_left = partition(node, &mut scratch, |row| match codes[row as usize] {
+            code if usize::from(code) == missing => cut.missing_left,
+            code => code <= cut.bin,
+        });
+        let parent = growing.split(place, feature, cut.threshold, cut.missing_left);
+        let (middle, depth) = (start + n_left, depth + 1);
+        // The left child is taken up first, so that nodes come in preorder.
+        waiting.push(Waiting { start: middle, end, depth, place: Some((parent, false)) });
+        waiting.push(Waiting { start, end: middle, depth, place: Some((parent, true)) });
+    }
+    Ok((growing.finish(bins.features.len())?, decreases))
+}
+
+/// Returns how often each row is in a tree's sample.
+fn draw(n_rows: usize, bootstrap: bool, rng: &mut Rng) -> Vec<u32> {
+    if !bootstrap {
+        return vec![1; n_rows];
+    }
+    let mut copies = vec![0; n_rows];
+    for _ in 0..n_rows {
+        copies[rng.below(n_rows)] += 1;
+    }
+    copies
+}
+
+fn totals(rows: &[u32], classes: &Classes<'_>) -> Vec<u32> {
+    let mut totals = vec![0; classes.weights.len()];
+    for &row in rows {
+        totals[classes.y[row as usize] as usize] += classes.copies[row as usize];
+    }
+    totals
+}
+
+fn shares<'a>(totals: &'a [u32], weights: &'a [f64]) -> impl Iterator<Item = f64> + 'a {
+    let weigh = |(&count, &weight): (&u32, &f64)| f64::from(count) * weight;
+    let sum: f64 = totals.iter().zip(weights).map(weigh).sum();
+    totals.iter().zip(weights).map(move |pair| weigh(pair) / sum)
+}
+
+fn purity_of(totals: &[u32], weights: &[f64]) -> f64 {
+    let (mut sum, mut squares) = (0.0, 0.0);
+    for (&count, weight) in totals.iter().zip(weights) {
+        let w = f64::from(count) * weight;
+        sum += w;
+        squares += w * w;
+    }
+    squares / sum
+}
+
+/// The search for a node's split, with buffers that live as long as the tree grows.
+struct Search<'a> {
+    bins: &'a Bins,
+    params: &'a ForestParams,
+    order: Vec<usize>,
+    tally: Tally,
+}
+
+impl<'a> Search<'a> {
+    fn new(bins: &'a Bins, params: &'a ForestParams) -> Search<'a> {
+        let order = (0..bins.features.len()).collect();
+        Search { bins, params, order, tally: Tally::default() }
+    }
+
+    /// Returns the best split among randomly drawn features; of equal ones the first drawn. Draws go
+    /// on past `max_features` until one feature is not constant, as in scikit-learn.
+    fn best(
+        &mut self,
+        rows: &[u32],
+        totals: &[u32],
+        classes: &Classes<'_>,
+        rng: &mut Rng,
+    ) -> Option<(usize, Cut)> {
+        let mut best: Option<(usize, Cut)> = None;
+        let mut n_constant = 0;
+        for drawn in 0..self.order.len() {
+            if drawn >= self.params.max_features && n_constant < drawn {
+                break;
+            }
+            let pick = drawn + rng.below(self.order.len() - drawn);
+            self.order.swap(drawn, pick);
+            let index = self.order[drawn];
+            let feature = &self.bins.features[index];
+            self.tally.count(feature, rows, classes);
+            if self.tally.is_constant() {
+                n_constant += 1;
+                continue;
+            }
+            let min_rows = self.params.min_samples_leaf;
+            let cut = self.tally.best_cut(feature, totals, classes.weights, min_rows);
+            if let Some(cut) = cut
+                && best.is_none_or(|(_, b)| cut.purity > b.purity)
+            {
+                best = Some((index, cut));
+            }
+        }
+        best
+    }
+}
+
+fn importance(decreases: &[Vec<f64>], n_features: usize) -> Impurity {
+    let normal: Vec<Vec<f64>> = decreases
+        .iter()
+        .filter_map(|tree| {
+            let sum: f64 = tree.iter().sum();
+            (sum > 0.0).then(|| tree.iter().map(|v| v / sum).collect())
+        })
+        .collect();
+    let n_trees = normal.len().max(1) as f64;
+    let mean: Vec<f64> =
+        (0..n_features).map(|j| normal.iter().map(|tree| tree[j]).sum::<f64>() / n_trees).collect();
+    let deviation = |j: usize| {
+        let squares = normal.iter().map(|tree| (tree[j] - mean[j]) * (tree[j] - mean[j]));
+        (squares.sum::<f64>() / n_trees).sqrt()
+    };
+    let std = (0..n_features).map(deviation).collect();
+    Impurity { mean, std }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ml::classify::tests::{Case, blobs, cases, close};
+
+    fn params(n_trees: usize) -> ForestParams {
+        ForestParams {
+            n_trees,
+            max_depth: None,
+            min_samples_split: 2,
+            min_samples_leaf: 1,
+            max_features: 2,
+            bootstrap: true,
+            balanced: false,
+            seed: 0,
+        }
+    }
+
+    #[test]
+    fn one_tree_on_all_rows_is_scikit_learns_tree() {
+        for case in cases("trees") {
+            let Case { x, y, .. } = &case;
+            let number = |name: &str| case.json["params"][name].as_u64().map(|v| v as usize);
+            let one = ForestParams {
+                max_depth: number("max_depth"),
+                min_samples_split: number("min_samples_split").unwrap_or(2),
+                min_samples_leaf: number("min_samples_leaf").unwrap_or(1),
+                max_features: x.n_cols(),
+                bootstrap: false,
+                balanced: case.json["params"].get("class_weight").is_some(),
+                ..params(1)
+            };
+            let work = Work::alone(2);
+            let samples = Samples { x, y, n_classes: 3 };
+            let (forest, impurity) = fit(&samples, &one, &work).unwrap();
+            let found = forest.predict(x, &work).unwrap();
+            close(found.data(), case.matrix("probabilities").data(), 1e-9, &case.name);
+            close(&impurity.mean, &case.floats("importances"), 1e-9, &case.name);
+        }
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let (x, y) = blobs(300, 3);
+        let samples = Samples { x: &x, y: &y, n_classes: 3 };
+        let on = |n| {
+            let work = Work::alone(n);
+            let (forest, _) = fit(&samples, &params(9), &work).unwrap();
+            (forest.predict(&x, &work).unwrap(), forest)
+        };
+        assert_eq!(on(1), on(2));
+        assert_eq!(on(1), on(7));
+    }
+
+    #[test]
+    fn degenerate_data_is_defined() {
+        let work = Work::alone(1);
+        let nan = f64::NAN;
+        for (n_rows, values, y) in [
+            (1, vec![1.0, 2.0], vec![0]),
+            (3, vec![7.0; 6], vec![0, 1, 1]),
+            (3, vec![nan; 6], vec![0, 1, 1]),
+            (4, vec![nan, 1.0, nan, 1.0, 5.0, 1.0, 5.0, 1.0], vec![0, 0, 1, 1]),
+            (3, vec![], vec![0, 1, 1]),
+        ] {
+            let x = Matrix::new(n_rows, values.len() / n_rows, values);
+            let samples = Samples { x: &x, y: &y, n_classes: 3 };
+            let (forest, _) = fit(&samples, &params(3), &work).unwrap();
+            let p = forest.predict(&x, &work).unwrap();
+            assert!(p.rows().all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+        }
+        let none = Matrix::zeros(0, 2);
+        let samples = Samples { x: &none, y: &[], n_classes: 2 };
+        assert!(matches!(fit(&samples, &params(3), &work), Err(MlError::TooFew { .. })));
+        let infinite = Matrix::new(1, 1, vec![f64::INFINITY]);
+        let samples = Samples { x: &infinite, y: &[0], n_classes: 2 };
+        assert!(matches!(fit(&samples, &params(3), &work), Err(MlError::NotFinite { .. })));
+    }
+}

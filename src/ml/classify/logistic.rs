@@ -1,0 +1,266 @@
+//! Logistic regression with an L2 penalty, multinomial for more than two classes.
+//! It does not know how its features were scaled.
+//!
+//! The objective is scikit-learn's: mean weighted log-loss plus `|w|^2 / (2 C sum of weights)`,
+//! intercepts free; two classes take one coefficient vector, more take one a class (softmax).
+//! Minimised by L-BFGS, `n_rows * n_features * n_classes` an evaluation.
+
+use crate::{
+    ml::{
+        Matrix,
+        classify::{Samples, fill_rows, lbfgs},
+        error::{MlError, check_finite},
+        math,
+    },
+    stage::work::Work,
+};
+
+/// How the coefficients are found; names as in scikit-learn.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogisticParams {
+    /// Inverse strength of the penalty (`C`).
+    pub c: f64,
+    /// Most iterations.
+    pub max_iter: usize,
+    /// Largest entry of the gradient at the end.
+    pub tol: f64,
+    /// Whether classes weigh the same however many rows they have.
+    pub balanced: bool,
+}
+
+/// A fitted logistic regression.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Logistic {
+    /// Shape `(n_vectors, n_features)`: one vector (for class 1) if there are two classes, else one a class.
+    pub coefficients: Matrix,
+    /// One a vector.
+    pub intercepts: Vec<f64>,
+    /// Number of classes.
+    pub n_classes: usize,
+}
+
+/// What a fit tells beside the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fit {
+    /// The model.
+    pub logistic: Logistic,
+    /// Iterations taken.
+    pub iterations: usize,
+    /// False if `max_iter` was met first.
+    pub converged: bool,
+}
+
+/// Fits coefficients.
+///
+/// # Errors
+/// [`MlError::TooFew`] without rows, [`MlError::NotFinite`] for a value that is NaN or infinite, or
+/// if cancelled.
+pub fn fit(samples: &Samples<'_>, params: &LogisticParams, work: &Work) -> Result<Fit, MlError> {
+    samples.check()?;
+    check_finite(samples.x)?;
+    let n_vectors = if samples.n_classes <= 2 { 1 } else { samples.n_classes };
+    let n_features = samples.x.n_cols();
+    let loss = Loss::new(samples, params, n_vectors);
+    let start = vec![0.0; (n_features + 1) * n_vectors];
+    let end = lbfgs::minimize(start, params.max_iter, params.tol, |theta, gradient| {
+        work.check()?;
+        work.progress.advance(1);
+        Ok(loss.evaluate(theta, gradient, work))
+    })?;
+    let mut coefficients = Matrix::zeros(n_vectors, n_features);
+    for v in 0..n_vectors {
+        for j in 0..n_features {
+            coefficients.row_mut(v)[j] = end.x[j * n_vectors + v];
+        }
+    }
+    let intercepts = end.x[n_features * n_vectors..].to_vec();
+    let logistic = Logistic { coefficients, intercepts, n_classes: samples.n_classes };
+    Ok(Fit { logistic, iterations: end.iterations, converged: end.converged })
+}
+
+impl Logistic {
+    /// Returns the probability of each class, shape `(n_rows, n_classes)`.
+    ///
+    /// # Errors
+    /// [`MlError::NotFinite`] for a value that is NaN or infinite, or if cancelled.
+    pub fn predict(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
+        check_finite(x)?;
+        fill_rows(x.n_rows(), self.n_classes, work, |rows, out| {
+            let mut scores = vec![0.0; self.intercepts.len()];
+            for (row, out) in rows.zip(out.chunks_exact_mut(self.n_classes.max(1))) {
+                for (v, score) in scores.iter_mut().enumerate() {
+                    *score = math::dot(self.coefficients.row(v), x.row(row)) + self.intercepts[v];
+                }
+                match (&scores[..], out) {
+                    ([score], [first, second]) => {
+                        // Each from its own side, so that a tiny probability keeps its digits.
+                        (*first, *second) = (math::sigmoid(-score), math::sigmoid(*score));
+                    }
+                    ([_], out) => out.fill(1.0),
+                    (scores, out) => math::softmax(scores, out),
+                }
+            }
+        })
+    }
+}
+
+/// The objective. Parameters lie feature after feature, one entry a vector, the intercepts last: the
+/// inner loops then run over neighbouring numbers.
+struct Loss<'a> {
+    samples: &'a Samples<'a>,
+    weights: Vec<f64>,
+    total: f64,
+    strength: f64,
+    n_vectors: usize,
+}
+
+impl<'a> Loss<'a> {
+    fn new(samples: &'a Samples<'a>, params: &LogisticParams, n_vectors: usize) -> Loss<'a> {
+        let weights = samples.class_weights(params.balanced);
+        let counts = samples.class_counts();
+        let total = counts.iter().zip(&weights).map(|(&c, w)| c as f64 * w).sum();
+        Loss { samples, weights, total, strength: 1.0 / (params.c * total), n_vectors }
+    }
+
+    fn evaluate(&self, theta: &[f64], gradient: &mut [f64], work: &Work) -> f64 {
+        let folded = work.pool.fold_chunks(
+            self.samples.y.len(),
+            |rows| self.fold(theta, rows),
+            |(a, mut sums), (b, part)| {
+                sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
+                (a + b, sums)
+            },
+        );
+        let (mut loss, sums) = folded.unwrap_or_else(|| (0.0, vec![0.0; theta.len()]));
+        loss /= self.total;
+        let n_coefficients = theta.len() - self.n_vectors;
+        for (i, (gradient, sum)) in gradient.iter_mut().zip(sums).enumerate() {
+            let penalty = if i < n_coefficients { self.strength * theta[i] } else { 0.0 };
+            *gradient = sum / self.total + penalty;
+        }
+        let w = &theta[..n_coefficients];
+        loss + 0.5 * self.strength * math::dot(w, w)
+    }
+
+    /// Sums loss and gradient over a chunk of rows.
+    fn fold(&self, theta: &[f64], rows: std::ops::Range<usize>) -> (f64, Vec<f64>) {
+        let k = self.n_vectors;
+        let (weights, intercepts) = theta.split_at(theta.len() - k);
+        let mut sums = vec![0.0; theta.len()];
+        let mut scores = vec![0.0; k];
+        let mut loss = 0.0;
+        for row in rows {
+            let x = self.samples.x.row(row);
+            scores.copy_from_slice(intercepts);
+            for (value, w) in x.iter().zip(weights.chunks_exact(k)) {
+                scores.iter_mut().zip(w).for_each(|(score, w)| *score += value * w);
+            }
+            let class = self.samples.y[row] as usize;
+            let weight = self.weights[class];
+            loss += weight * loss_and_residuals(&mut scores, class);
+            scores.iter_mut().for_each(|v| *v *= weight);
+            let (coefficients, free) = sums.split_at_mut(theta.len() - k);
+            for (value, sum) in x.iter().zip(coefficients.chunks_exact_mut(k)) {
+                sum.iter_mut().zip(&scores).for_each(|(sum, r)| *sum += value * r);
+            }
+            free.iter_mut().zip(&scores).for_each(|(sum, r)| *sum += r);
+        }
+        (loss, sums)
+    }
+}
+
+/// Returns the log-loss of a row and turns its scores into the loss's derivatives by them.
+fn loss_and_residuals(scores: &mut [f64], class: usize) -> f64 {
+    if let [score] = scores {
+        let target = f64::from(u8::from(class == 1));
+        let towards = if class == 1 { -*score } else { *score };
+        // ln(1 + e^t), without overflow.
+        let loss = towards.max(0.0) + math::ln_1p(math::exp(-towards.abs()));
+        *score = math::sigmoid(*score) - target;
+        return loss;
+    }
+    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let own = scores[class] - max;
+    let mut sum = 0.0;
+    for score in scores.iter_mut() {
+        *score = math::exp(*score - max);
+        sum += *score;
+    }
+    scores.iter_mut().for_each(|v| *v /= sum);
+    scores[class] -= 1.0;
+    math::ln(sum) - own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ml::classify::tests::{Case, blobs, cases, close};
+
+    const EXACT: LogisticParams =
+        LogisticParams { c: 1.0, max_iter: 1000, tol: 1e-9, balanced: false };
+
+    #[test]
+    fn coefficients_are_scikit_learns() {
+        for case in cases("logistic") {
+            let Case { x, y, .. } = &case;
+            let n_classes = *y.iter().max().unwrap() as usize + 1;
+            let c = case.json["c"].as_f64().unwrap();
+            let balanced = case.json["balanced"].as_bool().unwrap();
+            let own = LogisticParams { c, balanced, ..EXACT };
+            let work = Work::alone(2);
+            let fit = fit(&Samples { x, y, n_classes }, &own, &work).unwrap();
+            assert!(fit.converged);
+            let found = &fit.logistic;
+            let expected = case.matrix("coefficients");
+            close(found.coefficients.data(), expected.data(), 1e-6, &case.name);
+            close(&found.intercepts, &case.floats("intercepts"), 1e-6, &case.name);
+            let p = found.predict(x, &work).unwrap();
+            close(p.data(), case.matrix("probabilities").data(), 1e-6, &case.name);
+        }
+    }
+
+    #[test]
+    fn default_settings_come_close() {
+        for case in cases("logistic") {
+            let Case { x, y, .. } = &case;
+            let n_classes = *y.iter().max().unwrap() as usize + 1;
+            let c = case.json["c"].as_f64().unwrap();
+            let balanced = case.json["balanced"].as_bool().unwrap();
+            let own = LogisticParams { c, balanced, max_iter: 100, tol: 1e-4 };
+            let fit = fit(&Samples { x, y, n_classes }, &own, &Work::alone(1)).unwrap();
+            let expected = case.matrix("coefficients");
+            close(fit.logistic.coefficients.data(), expected.data(), 2e-2, &case.name);
+        }
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let (x, y) = blobs(140_000, 3);
+        let samples = Samples { x: &x, y: &y, n_classes: 3 };
+        let few = LogisticParams { max_iter: 3, ..EXACT };
+        let on = |n| fit(&samples, &few, &Work::alone(n)).unwrap();
+        assert_eq!(on(1), on(2));
+        assert_eq!(on(1), on(7));
+    }
+
+    #[test]
+    fn degenerate_data_is_defined() {
+        let work = Work::alone(1);
+        for (n_rows, values, y, n_classes) in [
+            (1, vec![1.0, 2.0], vec![0], 2),
+            (3, vec![7.0; 6], vec![0, 1, 1], 3),
+            (3, vec![], vec![0, 1, 1], 2),
+            (2, vec![1e300, -1e300], vec![0, 1], 2),
+        ] {
+            let x = Matrix::new(n_rows, values.len() / n_rows, values);
+            let samples = Samples { x: &x, y: &y, n_classes };
+            if let Ok(fit) = fit(&samples, &EXACT, &work) {
+                let p = fit.logistic.predict(&x, &work).unwrap();
+                assert!(p.rows().all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-9));
+            }
+        }
+        let x = Matrix::new(1, 1, vec![f64::NAN]);
+        let samples = Samples { x: &x, y: &[0], n_classes: 2 };
+        assert!(matches!(fit(&samples, &EXACT, &work), Err(MlError::NotFinite { .. })));
+    }
+}

@@ -1,0 +1,227 @@
+//! A binary decision tree as it is kept and asked. It does not know how it was grown or what its values mean.
+
+use crate::ml::error::MlError;
+
+/// On which side of a threshold a value equal to it lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// `value <= threshold` goes left, as in scikit-learn.
+    AtMost,
+    /// `value < threshold` goes left, as in XGBoost.
+    Below,
+}
+
+/// A node of a tree.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Node {
+    /// Asks one feature.
+    Split {
+        /// The feature's index.
+        feature: u32,
+        /// What the value is compared with.
+        threshold: f64,
+        /// The child for small values.
+        left: u32,
+        /// The child for the others.
+        right: u32,
+        /// Whether a missing value goes left.
+        missing_left: bool,
+    },
+    /// Answers; the leaf's number, in the order of nodes.
+    Leaf(u32),
+}
+
+/// A tree whose children come after their parents, with `width` values a leaf.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tree {
+    nodes: Vec<Node>,
+    values: Vec<f64>,
+    width: usize,
+}
+
+impl Tree {
+    /// Puts a tree together. `values` holds `width` values a leaf, leaf after leaf.
+    ///
+    /// # Errors
+    /// [`MlError::Numeric`] if a node points backwards, nowhere, or to a feature that is not there: a
+    /// tree read from damaged bytes must not loop or reach outside.
+    pub fn new(
+        nodes: Vec<Node>,
+        values: Vec<f64>,
+        width: usize,
+        n_features: usize,
+    ) -> Result<Tree, MlError> {
+        let mut n_leaves = 0;
+        let sound = nodes.iter().enumerate().all(|(i, node)| match *node {
+            Node::Split { feature, threshold, left, right, .. } => {
+                let follows = |child: u32| (child as usize) > i && (child as usize) < nodes.len();
+                (feature as usize) < n_features
+                    && !threshold.is_nan()
+                    && follows(left)
+                    && follows(right)
+            }
+            Node::Leaf(leaf) => {
+                n_leaves += 1;
+                leaf + 1 == n_leaves
+            }
+        });
+        if !sound || nodes.is_empty() || values.len() != n_leaves as usize * width {
+            return Err(MlError::Numeric("the tree's nodes do not fit together".to_string()));
+        }
+        Ok(Tree { nodes, values, width })
+    }
+
+    /// Returns the nodes; the first is the root.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// Returns the values of a leaf.
+    pub fn leaf_values(&self, leaf: u32) -> &[f64] {
+        let start = leaf as usize * self.width;
+        &self.values[start..start + self.width]
+    }
+
+    /// Returns the values of the leaf that a row of features reaches; NaN is missing.
+    pub fn answer(&self, row: &[f64], rule: Rule) -> &[f64] {
+        let mut at = 0;
+        loop {
+            match self.nodes[at] {
+                Node::Leaf(leaf) => return self.leaf_values(leaf),
+                Node::Split { feature, threshold, left, right, missing_left } => {
+                    let value = row[feature as usize];
+                    let goes_left = match rule {
+                        _ if value.is_nan() => missing_left,
+                        Rule::AtMost => value <= threshold,
+                        Rule::Below => value < threshold,
+                    };
+                    at = if goes_left { left } else { right } as usize;
+                }
+            }
+        }
+    }
+}
+
+/// A tree that is being grown, nodes in preorder.
+#[derive(Debug)]
+pub(crate) struct Growing {
+    nodes: Vec<Node>,
+    values: Vec<f64>,
+    width: usize,
+    n_leaves: u32,
+}
+
+/// Which child of which node a new node is; `None` for the root.
+pub(crate) type Place = Option<(usize, bool)>;
+
+impl Growing {
+    pub(crate) fn new(width: usize) -> Growing {
+        Growing { nodes: Vec::new(), values: Vec::new(), width, n_leaves: 0 }
+    }
+
+    /// Adds a leaf.
+    pub(crate) fn leaf(&mut self, place: Place, values: impl IntoIterator<Item = f64>) {
+        self.push(place, Node::Leaf(self.n_leaves));
+        self.n_leaves += 1;
+        self.values.extend(values);
+    }
+
+    /// Adds a split whose children follow; returns its index.
+    pub(crate) fn split(
+        &mut self,
+        place: Place,
+        feature: usize,
+        threshold: f64,
+        missing_left: bool,
+    ) -> usize {
+        let feature = feature as u32;
+        self.push(place, Node::Split { feature, threshold, left: 0, right: 0, missing_left })
+    }
+
+    pub(crate) fn finish(self, n_features: usize) -> Result<Tree, MlError> {
+        Tree::new(self.nodes, self.values, self.width, n_features)
+    }
+
+    fn push(&mut self, place: Place, node: Node) -> usize {
+        let index = self.nodes.len();
+        if let Some((parent, is_left)) = place
+            && let Node::Split { left, right, .. } = &mut self.nodes[parent]
+        {
+            *(if is_left { left } else { right }) = index as u32;
+        }
+        self.nodes.push(node);
+        index
+    }
+}
+
+/// Moves the rows of a node so that those that go left stand first, each side in its old order;
+/// returns how many went left.
+pub(crate) fn partition(
+    rows: &mut [u32],
+    scratch: &mut Vec<u32>,
+    goes_left: impl Fn(u32) -> bool,
+) -> usize {
+    scratch.clear();
+    let mut n_left = 0;
+    for i in 0..rows.len() {
+        let row = rows[i];
+        if goes_left(row) {
+            rows[n_left] = row;
+            n_left += 1;
+        } else {
+            scratch.push(row);
+        }
+    }
+    rows[n_left..].copy_from_slice(scratch);
+    n_left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_find_their_leaf() {
+        let mut growing = Growing::new(1);
+        let root = growing.split(None, 0, 2.0, true);
+        growing.leaf(Some((root, true)), [10.0]);
+        growing.leaf(Some((root, false)), [20.0]);
+        let tree = growing.finish(1).unwrap();
+        for (value, rule, expected) in [
+            (1.0, Rule::AtMost, 10.0),
+            (2.0, Rule::AtMost, 10.0),
+            (2.0, Rule::Below, 20.0),
+            (3.0, Rule::Below, 20.0),
+            (f64::NAN, Rule::Below, 10.0),
+        ] {
+            assert_eq!(tree.answer(&[value], rule), [expected], "{value} {rule:?}");
+        }
+    }
+
+    #[test]
+    fn damaged_trees_are_refused() {
+        let split = |feature, left, right| Node::Split {
+            feature,
+            threshold: 0.0,
+            left,
+            right,
+            missing_left: false,
+        };
+        for nodes in [
+            vec![],
+            vec![split(0, 0, 0)],
+            vec![split(0, 1, 5), Node::Leaf(0)],
+            vec![split(9, 1, 2), Node::Leaf(0), Node::Leaf(1)],
+            vec![split(0, 1, 2), Node::Leaf(1), Node::Leaf(0)],
+        ] {
+            assert!(Tree::new(nodes, vec![0.0, 0.0], 1, 1).is_err());
+        }
+    }
+
+    #[test]
+    fn partitions_are_stable() {
+        let mut rows = [5, 2, 9, 4, 7];
+        assert_eq!(partition(&mut rows, &mut Vec::new(), |r| r % 2 == 0), 2);
+        assert_eq!(rows, [2, 4, 5, 9, 7]);
+    }
+}
