@@ -2,15 +2,21 @@
 //! Help, JSON Schema, documentation and completion are generated from this slice. It does not know how
 //! stages are scheduled, cached or stored.
 
+pub mod classify_common;
+pub mod classify_forest;
+pub mod classify_logistic;
+pub mod classify_xgboost;
 pub mod eda;
 pub mod eda_profile;
 pub mod ids;
 pub mod ingest_csv;
 pub mod ingest_parquet;
 pub mod page;
+pub mod predict_batch;
 pub mod prepare;
 pub mod reread;
 pub mod schema;
+pub mod select_classifier;
 pub mod transform_apply;
 pub mod transform_fit;
 
@@ -23,6 +29,11 @@ pub static ALL: &[&dyn Kind] = &[
     &eda_profile::EdaProfile,
     &transform_fit::TransformFit,
     &transform_apply::TransformApply,
+    &classify_forest::ClassifyForest,
+    &classify_xgboost::ClassifyXgboost,
+    &classify_logistic::ClassifyLogistic,
+    &select_classifier::SelectClassifier,
+    &predict_batch::PredictBatch,
 ];
 
 /// Returns the kind called `name`.

@@ -1,0 +1,242 @@
+//! The run of a classifier stage: split, prepare, fit, judge, write. It does not know the algorithm, which
+//! arrives as a function from samples to a model.
+
+use arrow::{array::UInt64Array, compute};
+
+use super::{
+    classifier::{Classifier, explain},
+    judge::{self, Judged, Ranking},
+    labelled::{self, Labelled},
+    on_port,
+    params::Common,
+};
+use crate::{
+    frame::{FrameError, Table},
+    kinds::prepare::{Preparation, Settings},
+    ml::{
+        Matrix,
+        classify::{Model, Samples, class_counts, permutation, scores, split},
+        error::MlError,
+    },
+    stage::{ctx::StageCtx, error::StageError, work::Work},
+};
+
+/// Test rows that the permutation importance looks at, at the most: it asks the model once a column and
+/// shuffle, and its figure does not get much better with more rows.
+const IMPORTANCE_ROWS: usize = 10_000;
+
+/// What an algorithm gives back.
+pub struct Fitted {
+    /// The model.
+    pub model: Model,
+    /// The algorithm's own view of the features: method, importance and deviation (may be empty) of each.
+    pub importance: Vec<(&'static str, Vec<f64>, Vec<f64>)>,
+    /// What a person should hear of.
+    pub notes: Vec<String>,
+}
+
+/// An algorithm with its parameters, and how much progress one fit makes.
+pub struct Algorithm<'a> {
+    /// `forest`, `xgboost` or `logistic`.
+    pub name: &'static str,
+    /// Units of progress of one fit.
+    pub steps: u64,
+    /// Fits a model.
+    pub fit: &'a dyn Fn(&Samples<'_>, &Work) -> Result<Fitted, MlError>,
+}
+
+/// Runs a classifier stage.
+///
+/// # Errors
+/// [`StageError`].
+pub fn run(
+    ctx: &mut StageCtx<'_>,
+    algorithm: &Algorithm<'_>,
+    common: &Common,
+    settings: &Settings,
+) -> Result<(), StageError> {
+    let table = ctx.table("table")?;
+    let labelled = labelled::labelled(ctx, &table, common.target.as_deref())?;
+    labelled.notes.iter().for_each(|note| ctx.note(note));
+    let data = Data { table: &table, labelled: &labelled, settings, work: ctx.work };
+    let n_classes = labelled.classes.segments.len();
+    let parts = split::hold_out(&labelled.y, n_classes, common.test_share, common.seed);
+    split_notes(&labelled, &parts).into_iter().for_each(|note| ctx.note(note));
+
+    let trained = data.train(algorithm, &parts.train, 1 + common.folds.unwrap_or(0) as u64)?;
+    trained.notes.iter().for_each(|note| ctx.note(note));
+    let (test_y, test_p) = (data.classes(&parts.test), data.ask(&trained, &parts.test)?);
+    let mut judged = vec![
+        data.judge("train", &trained, &parts.train)?,
+        Judged::once("test", scores::all(&test_y, &test_p)),
+    ];
+    if let Some(n_folds) = common.folds {
+        judged.push(data.cross_validate(algorithm, n_folds, common.seed)?);
+    }
+    let mut rankings = Vec::new();
+    if common.n_repeats > 0 && !parts.test.is_empty() {
+        rankings.push(data.permute(&trained, &parts.test, common)?);
+    }
+    rankings.extend(trained.rankings());
+
+    let classifier = &trained.classifier;
+    let (id, ids) = table.id().map_err(on_port("table"))?;
+    let rows = UInt64Array::from_iter_values(data.rows(&parts.test).iter().map(|&r| r as u64));
+    let ids = compute::take(&ids, &rows, None).map_err(FrameError::from)?;
+    ctx.write("model", &classifier.to_table()?)?;
+    ctx.write("metrics", &judge::metrics(&judged)?)?;
+    let found = scores::predicted(&test_p);
+    ctx.write("confusion", &judge::confusion(&test_y, &found, &labelled.classes)?)?;
+    ctx.write("importance", &judge::importance(&rankings)?)?;
+    ctx.write("predictions", &classifier.predictions((&id, ids), &test_p, Some(&test_y))?)
+}
+
+/// Tells of classes that are too small to be judged.
+fn split_notes(labelled: &Labelled, parts: &split::HoldOut) -> Vec<String> {
+    let names = &labelled.classes.names;
+    let tested: Vec<u32> = parts.test.iter().map(|&i| labelled.y[i]).collect();
+    let all = class_counts(&labelled.y, names.len());
+    let of_test = class_counts(&tested, names.len());
+    let untested = (0..names.len()).filter(|&c| of_test[c] == 0);
+    let mut notes: Vec<String> = untested
+        .map(|c| format!("class `{}` ({} rows) is trained on but not tested", names[c], all[c]))
+        .collect();
+    if parts.test.is_empty() {
+        notes.push("no row could be held out, so the test metrics are empty".to_string());
+    }
+    notes
+}
+
+/// A model with the features of all rows.
+struct Trained {
+    classifier: Classifier,
+    x: Matrix,
+    importance: Vec<(&'static str, Vec<f64>, Vec<f64>)>,
+    notes: Vec<String>,
+}
+
+impl Trained {
+    fn rankings(&self) -> impl Iterator<Item = Ranking> + '_ {
+        self.importance.iter().map(|(method, importance, std)| Ranking {
+            method,
+            features: self.classifier.preparation.feature_names(),
+            importance: importance.clone(),
+            std: std.clone(),
+        })
+    }
+}
+
+/// The rows of a stage. Parts of them are lists of indices into the labelled rows.
+struct Data<'a> {
+    table: &'a Table,
+    labelled: &'a Labelled,
+    settings: &'a Settings,
+    work: &'a Work,
+}
+
+impl Data<'_> {
+    fn rows(&self, part: &[usize]) -> Vec<usize> {
+        part.iter().map(|&i| self.labelled.rows[i]).collect()
+    }
+
+    fn classes(&self, part: &[usize]) -> Vec<u32> {
+        part.iter().map(|&i| self.labelled.y[i]).collect()
+    }
+
+    /// Fits preparation and model on one part, which is all that either learns from.
+    fn train(
+        &self,
+        algorithm: &Algorithm<'_>,
+        part: &[usize],
+        n_fits: u64,
+    ) -> Result<Trained, StageError> {
+        let rows = self.rows(part);
+        let (preparation, mut notes) =
+            Preparation::fit(self.table, &rows, self.settings, self.work)?;
+        let x = preparation.apply(self.table, self.work)?;
+        let own = x.select_rows(&rows);
+        let y = self.classes(part);
+        let n_classes = self.labelled.classes.segments.len();
+        if n_fits > 0 {
+            self.work.progress.set_total(algorithm.steps * n_fits);
+        }
+        let samples = Samples { x: &own, y: &y, n_classes };
+        let fitted = (algorithm.fit)(&samples, self.work)
+            .map_err(|error| explain(&preparation, error, |row| rows[row]))?;
+        notes.extend(fitted.notes);
+        let classifier = Classifier {
+            algorithm: algorithm.name.to_string(),
+            classes: self.labelled.classes.clone(),
+            preparation,
+            model: fitted.model,
+        };
+        Ok(Trained { classifier, x, importance: fitted.importance, notes })
+    }
+
+    /// Returns the probabilities of one part.
+    fn ask(&self, trained: &Trained, part: &[usize]) -> Result<Matrix, StageError> {
+        let rows = self.rows(part);
+        let p = trained.classifier.model.predict(&trained.x.select_rows(&rows), self.work);
+        p.map_err(|error| explain(&trained.classifier.preparation, error, |row| rows[row]))
+    }
+
+    fn judge(
+        &self,
+        split: &'static str,
+        trained: &Trained,
+        part: &[usize],
+    ) -> Result<Judged, StageError> {
+        let p = self.ask(trained, part)?;
+        Ok(Judged::once(split, scores::all(&self.classes(part), &p)))
+    }
+
+    /// Trains without each fold in turn and judges by it.
+    fn cross_validate(
+        &self,
+        algorithm: &Algorithm<'_>,
+        n_folds: usize,
+        seed: u64,
+    ) -> Result<Judged, StageError> {
+        let n_classes = self.labelled.classes.segments.len();
+        let folds = split::folds(&self.labelled.y, n_classes, n_folds, seed)?;
+        let mut judged = Vec::with_capacity(n_folds);
+        for fold in &folds {
+            let mut others = vec![true; self.labelled.rows.len()];
+            fold.iter().for_each(|&i| others[i] = false);
+            let part: Vec<usize> = (0..others.len()).filter(|&i| others[i]).collect();
+            let trained = self.train(algorithm, &part, 0)?;
+            judged.push(self.judge("cv", &trained, fold)?.values);
+        }
+        Ok(Judged::over_folds(&judged))
+    }
+
+    /// Shuffles the features of one input column at a time and looks how much accuracy that costs.
+    fn permute(
+        &self,
+        trained: &Trained,
+        part: &[usize],
+        common: &Common,
+    ) -> Result<Ranking, StageError> {
+        let part = &part[..part.len().min(IMPORTANCE_ROWS)];
+        let (x, y) = (trained.x.select_rows(&self.rows(part)), self.classes(part));
+        let classifier = &trained.classifier;
+        let columns = classifier.input_columns();
+        let sources = classifier.preparation.feature_sources();
+        let of_column = |column: &String| -> Vec<usize> {
+            (0..sources.len()).filter(|&j| sources[j] == *column).collect()
+        };
+        let groups: Vec<Vec<usize>> = columns.iter().map(of_column).collect();
+        let score = |x: &Matrix| {
+            let found = scores::predicted(&classifier.model.predict(x, self.work)?);
+            Ok(found.iter().zip(&y).filter(|(a, b)| a == b).count() as f64 / y.len() as f64)
+        };
+        let found =
+            permutation::importance(&x, &groups, common.n_repeats, common.seed, self.work, score)?;
+        Ok(Ranking {
+            method: "permutation",
+            features: columns,
+            importance: found.iter().map(|i| i.mean).collect(),
+            std: found.iter().map(|i| i.std).collect(),
+        })
+    }
+}
