@@ -8,6 +8,7 @@
 //! - no hash map is iterated, and every tie has a stated winner.
 
 pub mod classify;
+pub mod cluster;
 pub mod draws;
 pub mod eigen;
 pub mod error;

@@ -1,5 +1,6 @@
 //! Whole parts of the program together, on files and folders.
 
+mod cluster_real;
 mod real_data;
 mod shipped_data;
 mod transform;

@@ -1,0 +1,120 @@
+//! DBSCAN's radius from the data: a knee of the sorted k-distances.
+//! It does not know who asked for it.
+//!
+//! Source: Satopaa, Albrecht, Irwin and Raghavan, "Finding a kneedle in a haystack", ICDCSW 2011. The textbook
+//! takes the one knee of the whole curve. A few far outliers stretch that curve, and a group less
+//! dense than the rest bends it late: the knee then lies so high that one cluster holds everything. So the
+//! knee is sought again below the one found, at least a tenth of the rows further down each time, until the
+//! clustering has at least two clusters of which none holds more than nine tenths of what is clustered. If
+//! no knee above the median does, the textbook one stays, and the answer is honest: the data has no
+//! regions of different density at this `min_samples`.
+
+use crate::{
+    ml::{
+        Matrix,
+        cluster::{check_input, dbscan},
+        error::MlError,
+    },
+    stage::work::Work,
+};
+
+/// The largest share of the clustered rows that one cluster may hold.
+const MAX_SHARE: f64 = 0.9;
+
+/// Returns the radius for `min_samples`: the textbook knee, or a lower one as the module tells.
+///
+/// # Errors
+/// If there are fewer than two rows, all rows are equal, no features, or a value is not finite; if cancelled.
+pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<f64, MlError> {
+    check_input(x, 2)?;
+    // `min_samples` counts the row itself.
+    let n_neighbours = min_samples.saturating_sub(1).clamp(1, x.n_rows() - 1);
+    let mut curve = dbscan::neighbour_distances(x, n_neighbours, work)?;
+    curve.sort_by(f64::total_cmp);
+    let textbook = knee(&curve);
+    let mut at = textbook;
+    while at >= curve.len() / 2 && curve[at] > 0.0 {
+        if separates(&dbscan::labels(x, curve[at], min_samples, work)?) {
+            return Ok(curve[at]);
+        }
+        at = knee(&curve[..=at]).min(at.saturating_sub(curve.len().div_ceil(10)));
+    }
+    // Where more than half of the rows have equal twins the knee can lie at distance 0, which is no radius.
+    let positive = curve[textbook..].iter().copied().find(|&d| d > 0.0);
+    positive.ok_or_else(|| MlError::Parameter {
+        name: "eps",
+        why: "`auto` finds no radius where all rows are equal; give a number".to_string(),
+    })
+}
+
+/// Returns the index of the knee of an ascending curve: where it lies farthest below the straight line from its
+/// first to its last point; the lowest such index.
+fn knee(curve: &[f64]) -> usize {
+    let (Some(first), Some(last)) = (curve.first(), curve.last()) else { return 0 };
+    let (length, rise) = ((curve.len() - 1).max(1) as f64, last - first);
+    if rise <= 0.0 {
+        return curve.len() - 1;
+    }
+    let below = |i: usize| i as f64 / length - (curve[i] - first) / rise;
+    let mut best = 0;
+    for i in 1..curve.len() {
+        if below(i) > below(best) {
+            best = i;
+        }
+    }
+    best
+}
+
+/// Returns true if there are at least two clusters and none holds nearly all clustered rows.
+fn separates(labels: &[i32]) -> bool {
+    let mut sizes: Vec<usize> = Vec::new();
+    for &label in labels {
+        if let Ok(c) = usize::try_from(label) {
+            sizes.resize(sizes.len().max(c + 1), 0);
+            sizes[c] += 1;
+        }
+    }
+    let n_clustered: usize = sizes.iter().sum();
+    let largest = sizes.iter().copied().max().unwrap_or(0);
+    sizes.len() >= 2 && largest as f64 <= MAX_SHARE * n_clustered as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ml::rng::Rng;
+
+    #[test]
+    fn knees_of_simple_curves() {
+        // Flat, then steep: the knee is where it turns.
+        assert_eq!(knee(&[0.0, 0.1, 0.2, 0.3, 5.0, 10.0]), 3);
+        // A straight line has none; the first point stands for it.
+        assert_eq!(knee(&[0.0, 1.0, 2.0]), 0);
+        assert_eq!((knee(&[]), knee(&[1.0]), knee(&[2.0, 2.0, 2.0])), (0, 0, 2));
+    }
+
+    #[test]
+    fn far_outliers_do_not_melt_the_clusters() {
+        let mut rng = Rng::new(5);
+        let mut values = Vec::new();
+        for i in 0..400 {
+            let centre = if i % 2 == 0 { 0.0 } else { 8.0 };
+            values.extend([centre + rng.normal(), centre + rng.normal()]);
+        }
+        values.extend([4000.0, 0.0, 0.0, 9000.0, -7000.0, 3.0]);
+        let x = Matrix::new(403, 2, values);
+        let work = Work::alone(2);
+        let eps = auto(&x, 5, &work).unwrap();
+        let labels = dbscan::labels(&x, eps, 5, &work).unwrap();
+        assert!(separates(&labels), "eps {eps}");
+        assert!((0.4..3.0).contains(&eps), "eps {eps}");
+    }
+
+    #[test]
+    fn equal_rows_have_no_radius() {
+        let x = Matrix::new(5, 1, vec![3.0; 5]);
+        assert!(matches!(auto(&x, 5, &Work::alone(1)), Err(MlError::Parameter { .. })));
+        let one = Matrix::new(1, 1, vec![3.0]);
+        assert!(matches!(auto(&one, 5, &Work::alone(1)), Err(MlError::TooFew { .. })));
+    }
+}

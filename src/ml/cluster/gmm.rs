@@ -1,0 +1,272 @@
+//! Gaussian mixtures by expectation-maximisation, started from k-means.
+//! It does not know how segments are ordered, nor how a mixture is written down.
+//!
+//! Source: Dempster, Laird and Rubin, "Maximum likelihood from incomplete data via the EM algorithm", J. Royal
+//! Stat. Soc. B 39 (1977); regularisation, stopping rule and parameter counts as scikit-learn's
+//! `GaussianMixture`. Cost of an iteration: O(n k d^2), O(n k d) for diagonal covariances. It differs
+//! from scikit-learn in that the likelihood is the total over the rows, not their mean, that reaching the
+//! iteration cap is told and no warning, and that data with fewer distinct rows than `k` gives that
+//! many components.
+
+mod covariance;
+
+use crate::{
+    base::pool::Pool,
+    ml::{
+        Matrix,
+        cluster::{
+            check_input,
+            kmeans::{KMeansParams, Starts},
+            moments::add,
+            panels::{LANES, Panels},
+        },
+        error::MlError,
+        math,
+    },
+    stage::work::Work,
+};
+
+pub use covariance::{Covariance, Covariances};
+use covariance::{Factors, log_densities};
+
+/// What a mixture is asked for.
+#[derive(Clone, Debug)]
+pub struct GmmParams {
+    /// Number of components, from 1.
+    pub k: usize,
+    /// What the components' covariances may look like.
+    pub covariance: Covariance,
+    /// Number of starts; the one with the highest likelihood wins, the earlier one among equals.
+    pub n_init: usize,
+    /// Most iterations of one start.
+    pub max_iter: usize,
+    /// A start ends when the mean log-likelihood of a row changes by less than this.
+    pub tol: f64,
+    /// Added to every variance, so that a component on few or equal rows keeps a density.
+    pub reg_covar: f64,
+    /// Seed of the k-means starts.
+    pub seed: u64,
+}
+
+/// A fitted mixture. Labels, posteriors and likelihood are those of these very parameters.
+#[derive(Clone, Debug)]
+pub struct Gmm {
+    /// Share of each component, summing to 1.
+    pub weights: Vec<f64>,
+    /// Shape `(n_components, n_cols)`.
+    pub means: Matrix,
+    /// Covariances, `reg_covar` included.
+    pub covariances: Covariances,
+    /// The most probable component of each row; the lower number among equals.
+    pub labels: Vec<i32>,
+    /// The posterior probability of that component, one a row.
+    pub posteriors: Vec<f64>,
+    /// Sum over the rows of the log of the mixture's density.
+    pub log_likelihood: f64,
+    /// Iterations of the winning start.
+    pub iterations: usize,
+    /// False if the winning start ended at `max_iter`.
+    pub converged: bool,
+    n_rows: usize,
+}
+
+impl Gmm {
+    /// Returns the number of free parameters.
+    pub fn n_parameters(&self) -> usize {
+        let (k, d) = (self.means.n_rows(), self.means.n_cols());
+        self.covariances.n_parameters() + k * d + k - 1
+    }
+
+    /// Returns the Bayesian information criterion; lower is better.
+    pub fn bic(&self) -> f64 {
+        self.n_parameters() as f64 * math::ln(self.n_rows as f64) - 2.0 * self.log_likelihood
+    }
+
+    /// Returns the Akaike information criterion; lower is better.
+    pub fn aic(&self) -> f64 {
+        2.0 * self.n_parameters() as f64 - 2.0 * self.log_likelihood
+    }
+}
+
+/// Fits a mixture to the rows of `x`.
+///
+/// # Errors
+/// If there are fewer rows than `k` (or than 2), no features, or a value is not finite; if a component's
+/// covariance is not positive definite; if cancelled.
+pub fn fit(x: &Matrix, params: &GmmParams, work: &Work) -> Result<Gmm, MlError> {
+    check_input(x, params.k.max(2))?;
+    let start =
+        KMeansParams { k: params.k, n_init: 1, max_iter: 300, tol: 1e-4, seed: params.seed };
+    let starts = Starts::new(x, &start, &work.pool);
+    let fitter = Fitter { x, panels: Panels::new(x), params, work };
+    work.progress.set_total((params.n_init.max(1) * params.max_iter) as u64);
+    let runs = work.pool.map(params.n_init.max(1), |i| {
+        let labels = starts.run(i, work)?;
+        fitter.run(&labels.labels, labels.centroids.n_rows())
+    });
+    let mut best: Option<Run> = None;
+    for run in runs {
+        let run = run?;
+        if best.as_ref().is_none_or(|b| run.bound > b.bound) {
+            best = Some(run);
+        }
+    }
+    let best = best.ok_or(MlError::TooFew { what: "starts", needed: 1, got: 0 })?;
+    fitter.finish(best)
+}
+
+/// The state of one start: parameters, and how good they are.
+struct Run {
+    mixture: Mixture,
+    bound: f64,
+    iterations: usize,
+    converged: bool,
+}
+
+struct Mixture {
+    weights: Vec<f64>,
+    means: Matrix,
+    covariances: Covariances,
+}
+
+struct Fitter<'a> {
+    x: &'a Matrix,
+    panels: Panels,
+    params: &'a GmmParams,
+    work: &'a Work,
+}
+
+impl Fitter<'_> {
+    /// Iterates from the clusters of `labels` until the likelihood settles or the cap is met.
+    fn run(&self, labels: &[i32], k: usize) -> Result<Run, MlError> {
+        let mut responsibilities = Matrix::zeros(self.x.n_rows(), k);
+        for (i, &label) in labels.iter().enumerate() {
+            responsibilities.row_mut(i)[label as usize] = 1.0;
+        }
+        let mut mixture = self.maximise(&responsibilities);
+        let (mut bound, mut iterations, mut converged) = (f64::NEG_INFINITY, 0, false);
+        while iterations < self.params.max_iter && !converged {
+            self.work.check()?;
+            iterations += 1;
+            let total = self.expect(&mixture, &mut responsibilities)?;
+            mixture = self.maximise(&responsibilities);
+            let next = total / self.x.n_rows() as f64;
+            converged = (next - bound).abs() < self.params.tol;
+            bound = next;
+            self.work.progress.advance(1);
+        }
+        Ok(Run { mixture, bound, iterations, converged })
+    }
+
+    /// Fills in each row's posterior probabilities, shape `(n_rows, k)`, and returns the total log-likelihood.
+    fn expect(&self, mixture: &Mixture, posteriors: &mut Matrix) -> Result<f64, MlError> {
+        let k = mixture.weights.len();
+        let factors = Factors::of(&mixture.covariances, mixture.means.n_cols())?;
+        let log_weights: Vec<f64> = mixture.weights.iter().map(|w| math::ln(*w)).collect();
+        let sums = self.work.pool.fill_chunks(posteriors.data_mut(), k, |rows, slice| {
+            let mut total = 0.0;
+            let mut scratch = vec![[0.0; LANES]; self.x.n_cols()];
+            for (first, out) in rows.step_by(LANES).zip(slice.chunks_mut(LANES * k)) {
+                let panel = self.panels.panel(first / LANES);
+                for (c, log_weight) in log_weights.iter().enumerate() {
+                    let densities =
+                        log_densities(&factors, c, panel, mixture.means.row(c), &mut scratch);
+                    for (row, density) in out.chunks_exact_mut(k).zip(densities) {
+                        row[c] = density + log_weight;
+                    }
+                }
+                for row in out.chunks_exact_mut(k) {
+                    let norm = math::log_sum_exp(row);
+                    row.iter_mut().for_each(|v| *v = math::exp(*v - norm));
+                    total += norm;
+                }
+            }
+            total
+        });
+        Ok(sums.into_iter().sum())
+    }
+
+    /// Returns the mixture that maximises the expected likelihood under these responsibilities.
+    fn maximise(&self, responsibilities: &Matrix) -> Mixture {
+        let (masses, means) = weighted_means(self.x, responsibilities, &self.work.pool);
+        let covariances = covariance::estimate(
+            self.params.covariance,
+            self.x,
+            responsibilities,
+            (&masses, &means),
+            self.params.reg_covar,
+            &self.work.pool,
+        );
+        let total: f64 = masses.iter().sum();
+        let weights = masses.iter().map(|m| m / total).collect();
+        Mixture { weights, means, covariances }
+    }
+
+    /// Takes the labels, posteriors and likelihood from the final parameters themselves: those of the last
+    /// iteration belong to the parameters before its maximisation.
+    fn finish(&self, best: Run) -> Result<Gmm, MlError> {
+        let k = best.mixture.weights.len();
+        let mut posteriors = Matrix::zeros(self.x.n_rows(), k);
+        let log_likelihood = self.expect(&best.mixture, &mut posteriors)?;
+        let (labels, posteriors) = posteriors.rows().map(most_probable).unzip();
+        let Mixture { weights, means, covariances } = best.mixture;
+        Ok(Gmm {
+            weights,
+            means,
+            covariances,
+            labels,
+            posteriors,
+            log_likelihood,
+            iterations: best.iterations,
+            converged: best.converged,
+            n_rows: self.x.n_rows(),
+        })
+    }
+}
+
+fn most_probable(row: &[f64]) -> (i32, f64) {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (c, &p) in row.iter().enumerate() {
+        if p > best.1 {
+            best = (c as i32, p);
+        }
+    }
+    best
+}
+
+/// Returns each component's mass (the sum of its responsibilities, never quite zero) and mean.
+fn weighted_means(x: &Matrix, responsibilities: &Matrix, pool: &Pool) -> (Vec<f64>, Matrix) {
+    let (k, d) = (responsibilities.n_cols(), x.n_cols());
+    let folded = pool.fold_chunks(
+        x.n_rows(),
+        |rows| {
+            // The last value of each component's row is its mass.
+            let mut sums = vec![0.0; k * (d + 1)];
+            for i in rows {
+                for (sum, &r) in sums.chunks_exact_mut(d + 1).zip(responsibilities.row(i)) {
+                    for (s, v) in sum.iter_mut().zip(x.row(i)) {
+                        *s += r * v;
+                    }
+                    sum[d] += r;
+                }
+            }
+            sums
+        },
+        |mut a, b| {
+            add(&mut a, &b);
+            a
+        },
+    );
+    let sums = folded.unwrap_or_else(|| vec![0.0; k * (d + 1)]);
+    let masses: Vec<f64> =
+        sums.chunks_exact(d + 1).map(|sum| sum[d] + 10.0 * f64::EPSILON).collect();
+    let values = sums
+        .chunks_exact(d + 1)
+        .zip(&masses)
+        .flat_map(|(sum, mass)| sum[..d].iter().map(move |s| s / mass))
+        .collect();
+    (masses, Matrix::new(k, d, values))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Clustering: k-means, Gaussian mixtures, agglomerative clustering, DBSCAN, and the indices that judge them.
+//! It does not know where rows come from, nor what a segment is called.
+//!
+//! Labels are `i32`: 0-based clusters, [`NOISE`] for rows that belong to none.
+
+pub mod dbscan;
+pub mod eps;
+pub mod gmm;
+pub mod hierarchical;
+pub mod kmeans;
+pub mod order;
+pub mod panels;
+pub mod scores;
+pub mod silhouette;
+
+mod cholesky;
+mod linkage;
+mod moments;
+mod seeding;
+mod ward;
+
+#[cfg(test)]
+mod oracle;
+
+use crate::{
+    base::pool::Pool,
+    ml::{
+        Matrix,
+        error::{MlError, check_finite},
+    },
+};
+
+/// The label of a row that belongs to no cluster.
+pub const NOISE: i32 = -1;
+
+/// Returns the mean of the rows of each of `n_clusters` clusters, shape `(n_clusters, n_cols)`; noise is left out, an
+/// empty cluster's mean is NaN.
+pub fn means(x: &Matrix, labels: &[i32], n_clusters: usize, pool: &Pool) -> Matrix {
+    moments::centroids(x, labels, n_clusters, pool).1
+}
+
+/// The largest magnitude whose squared distances, summed over many features and rows, stay finite.
+const MAX_MAGNITUDE: f64 = 1e140;
+
+/// Checks that there is at least one feature, that every value is finite, and that there are at least
+/// `needed` rows.
+///
+/// # Errors
+/// [`MlError::TooFew`] or [`MlError::NotFinite`].
+pub fn check_input(x: &Matrix, needed: usize) -> Result<(), MlError> {
+    if x.n_cols() == 0 {
+        return Err(MlError::TooFew { what: "feature columns", needed: 1, got: 0 });
+    }
+    if x.n_rows() < needed {
+        return Err(MlError::TooFew { what: "rows", needed, got: x.n_rows() });
+    }
+    check_finite(x)?;
+    match x.data().iter().position(|v| v.abs() > MAX_MAGNITUDE) {
+        None => Ok(()),
+        Some(at) => Err(MlError::Numeric(format!(
+            "value {} in row {}, column {} is too large to square; scale the features",
+            x.data()[at],
+            at / x.n_cols(),
+            at % x.n_cols()
+        ))),
+    }
+}
