@@ -6,6 +6,10 @@ pub mod classify_common;
 pub mod classify_forest;
 pub mod classify_logistic;
 pub mod classify_xgboost;
+pub mod cluster_dbscan;
+pub mod cluster_gmm;
+pub mod cluster_hierarchical;
+pub mod cluster_kmeans;
 pub mod eda;
 pub mod eda_profile;
 pub mod ids;
@@ -19,6 +23,8 @@ pub mod schema;
 pub mod select_classifier;
 pub mod transform_apply;
 pub mod transform_fit;
+
+mod cluster_common;
 
 use crate::stage::kind::Kind;
 
@@ -34,6 +40,10 @@ pub static ALL: &[&dyn Kind] = &[
     &classify_logistic::ClassifyLogistic,
     &select_classifier::SelectClassifier,
     &predict_batch::PredictBatch,
+    &cluster_kmeans::ClusterKMeans,
+    &cluster_gmm::ClusterGmm,
+    &cluster_hierarchical::ClusterHierarchical,
+    &cluster_dbscan::ClusterDbscan,
 ];
 
 /// Returns the kind called `name`.

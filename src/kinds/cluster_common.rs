@@ -1,0 +1,314 @@
+//! What the four clusterers share: reading a matrix, writing labels, the long model table and the metrics row.
+//! It does not know any algorithm.
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array},
+    datatypes::{DataType, Field, SchemaRef},
+    util::display::array_value_to_string,
+};
+
+use crate::{
+    base::canon,
+    frame::{
+        Table,
+        table::{float_array, id_of, opt_text_array, schema_with_id, segment_array, text_array},
+    },
+    ml::{
+        Matrix,
+        cluster::{order, scores},
+    },
+    stage::{
+        ctx::StageCtx,
+        error::StageError,
+        kind::{Checked, FixedOutput, Given, InputPort, Inputs, PortType},
+    },
+};
+
+/// The input of every clusterer.
+pub(super) const INPUTS: Inputs = Inputs::Fixed(&[InputPort {
+    name: "matrix",
+    ty: PortType::Matrix,
+    required: true,
+    help: "numeric features without missing values, as `transform.fit` makes them",
+}]);
+
+/// The outputs of every clusterer.
+pub(super) static OUTPUTS: [FixedOutput; 3] = [
+    FixedOutput {
+        name: "labels",
+        ty: PortType::Labels,
+        help: "id, segment (largest first; -1 is noise), confidence",
+    },
+    FixedOutput {
+        name: "model",
+        ty: PortType::Clusterer,
+        help: "what was fitted, one value a row: `part`, `segment`, `feature`, `value`",
+    },
+    FixedOutput { name: "metrics", ty: PortType::Table, help: "one row of figures" },
+];
+
+/// Columns of cluster metrics beside `algorithm` and `params`, in order.
+pub(super) const METRIC_COLUMNS: [(&str, DataType); 15] = [
+    ("n_rows", DataType::Int64),
+    ("n_segments", DataType::Int64),
+    ("noise_share", DataType::Float64),
+    ("min_share", DataType::Float64),
+    ("max_share", DataType::Float64),
+    ("silhouette", DataType::Float64),
+    ("silhouette_rows", DataType::Int64),
+    ("davies_bouldin", DataType::Float64),
+    ("calinski_harabasz", DataType::Float64),
+    ("inertia", DataType::Float64),
+    ("log_likelihood", DataType::Float64),
+    ("bic", DataType::Float64),
+    ("aic", DataType::Float64),
+    ("iterations", DataType::Int64),
+    ("converged", DataType::Boolean),
+];
+
+/// Returns the schemas of `labels` (where the matrix's is known) and `metrics`.
+pub(super) fn checked(given: &Given) -> Checked {
+    let mut checked = Checked::default();
+    let mut fields = vec![
+        Field::new("algorithm", DataType::Utf8, true),
+        Field::new("params", DataType::Utf8, true),
+    ];
+    fields.extend(METRIC_COLUMNS.iter().map(|(name, ty)| Field::new(*name, ty.clone(), true)));
+    checked.schemas.insert("metrics".to_string(), Arc::new(schema_with_id(fields, None)));
+    if let Some(matrix) = given.schema("matrix") {
+        checked.schemas.insert("labels".to_string(), labels_schema(matrix));
+    }
+    checked
+}
+
+fn labels_schema(matrix: &SchemaRef) -> SchemaRef {
+    let name = id_of(matrix).unwrap_or_else(|| "row".to_string());
+    let ty = matrix.field_with_name(&name).map_or(DataType::Int64, |f| f.data_type().clone());
+    let fields = vec![
+        Field::new(&name, ty, true),
+        Field::new("segment", DataType::Int32, true),
+        Field::new("confidence", DataType::Float64, true),
+    ];
+    Arc::new(schema_with_id(fields, Some(&name)))
+}
+
+/// A matrix with its ids and names.
+pub(super) struct Features {
+    pub id_name: String,
+    pub id: ArrayRef,
+    pub names: Vec<String>,
+    pub x: Matrix,
+}
+
+/// Reads the `matrix` input.
+///
+/// # Errors
+/// If a column is not numeric, or a value is missing or infinite: named by id and column.
+pub(super) fn read(ctx: &StageCtx<'_>) -> Result<Features, StageError> {
+    let table = ctx.table("matrix")?;
+    let (id_name, id) = table.id()?;
+    let (names, x) = table.to_matrix()?;
+    let Some(at) = x.data().iter().position(|v| !v.is_finite()) else {
+        return Ok(Features { id_name, id, names, x });
+    };
+    let (row, column) = (at / x.n_cols(), at % x.n_cols());
+    let who = array_value_to_string(&id, row).unwrap_or_default();
+    let fact = if x.data()[at].is_nan() { "no value" } else { "an infinite value" };
+    Err(StageError::Data(format!(
+        "column `{}` has {fact} for {id_name} {who} (row {row}); \
+         clustering needs a number in every cell: impute in `transform.fit`, as in `numeric: {{ impute: median }}`",
+        names[column]
+    )))
+}
+
+/// A fitted clustering, ready to be written.
+pub(super) struct Fitted {
+    pub algorithm: &'static str,
+    /// Ordered by size; -1 is noise.
+    pub labels: Vec<i32>,
+    /// One a row; NaN for none.
+    pub confidence: Vec<f64>,
+    pub model: Model,
+    pub figures: Figures,
+}
+
+/// Figures that only some algorithms have.
+#[derive(Default)]
+pub(super) struct Figures {
+    pub inertia: Option<f64>,
+    pub log_likelihood: Option<f64>,
+    pub bic: Option<f64>,
+    pub aic: Option<f64>,
+    pub iterations: Option<usize>,
+    pub converged: Option<bool>,
+}
+
+/// Writes `labels`, `model` and `metrics`.
+///
+/// # Errors
+/// If cancelled or a sink fails.
+pub(super) fn write(
+    ctx: &mut StageCtx<'_>,
+    features: &Features,
+    fitted: Fitted,
+) -> Result<(), StageError> {
+    let scores = scores::all(&features.x, &fitted.labels, ctx.work)?;
+    let columns = vec![
+        (features.id_name.as_str(), features.id.clone()),
+        ("segment", segment_array(fitted.labels.clone())),
+        ("confidence", float_array(fitted.confidence)),
+    ];
+    ctx.write("labels", &Table::new(Some(&features.id_name), columns)?)?;
+    ctx.write("model", &fitted.model.into_table()?)?;
+    let params = canon::to_string(ctx.raw_params());
+    let metrics = metrics(fitted.algorithm, params, &fitted.labels, &scores, &fitted.figures)?;
+    ctx.write("metrics", &metrics)
+}
+
+fn metrics(
+    algorithm: &str,
+    params: String,
+    labels: &[i32],
+    scores: &scores::Scores,
+    figures: &Figures,
+) -> Result<Table, StageError> {
+    let mut sizes = vec![0_usize; order::n_clusters(labels)];
+    let mut n_noise = 0_usize;
+    for &label in labels {
+        match usize::try_from(label) {
+            Ok(c) => sizes[c] += 1,
+            Err(_) => n_noise += 1,
+        }
+    }
+    sizes.retain(|&n| n > 0);
+    let share =
+        |n: Option<usize>| n.filter(|_| !labels.is_empty()).map(|n| n as f64 / labels.len() as f64);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("algorithm", text_array([algorithm])),
+        ("params", text_array([params])),
+        ("n_rows", count(Some(labels.len()))),
+        ("n_segments", count(Some(sizes.len()))),
+        ("noise_share", number(share(Some(n_noise)))),
+        ("min_share", number(share(sizes.iter().copied().min()))),
+        ("max_share", number(share(sizes.iter().copied().max()))),
+        ("silhouette", number(scores.silhouette)),
+        ("silhouette_rows", count(scores.silhouette_rows)),
+        ("davies_bouldin", number(scores.davies_bouldin)),
+        ("calinski_harabasz", number(scores.calinski_harabasz)),
+        ("inertia", number(figures.inertia)),
+        ("log_likelihood", number(figures.log_likelihood)),
+        ("bic", number(figures.bic)),
+        ("aic", number(figures.aic)),
+        ("iterations", count(figures.iterations)),
+        ("converged", Arc::new(BooleanArray::from(vec![figures.converged]))),
+    ];
+    Ok(Table::new(None, columns)?)
+}
+
+fn count(value: Option<usize>) -> ArrayRef {
+    Arc::new(Int64Array::from(vec![value.map(|v| v as i64)]))
+}
+
+fn number(value: Option<f64>) -> ArrayRef {
+    Arc::new(Float64Array::from(vec![value]))
+}
+
+/// A fitted clustering as a long table. Each row is one number; `part` says which: see each kind's help.
+#[derive(Default)]
+pub(super) struct Model {
+    kind: &'static str,
+    part: Vec<&'static str>,
+    item: Vec<Option<i64>>,
+    segment: Vec<Option<i32>>,
+    feature: Vec<Option<String>>,
+    other: Vec<Option<String>>,
+    value: Vec<f64>,
+}
+
+/// Where a number of a [`Model`] belongs; what does not apply stays null.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Place<'a> {
+    /// The number of a merge, or the row of a core point.
+    pub item: Option<usize>,
+    pub segment: Option<usize>,
+    pub feature: Option<&'a str>,
+    /// The second feature of a covariance.
+    pub other: Option<&'a str>,
+}
+
+impl Model {
+    /// Starts the model of a kind; `kind` goes into the table's metadata.
+    pub fn new(kind: &'static str) -> Model {
+        Model { kind, ..Model::default() }
+    }
+
+    /// Adds one number.
+    pub fn push(&mut self, part: &'static str, place: Place<'_>, value: f64) {
+        self.part.push(part);
+        self.item.push(place.item.map(|i| i as i64));
+        self.segment.push(place.segment.map(|s| s as i32));
+        self.feature.push(place.feature.map(str::to_string));
+        self.other.push(place.other.map(str::to_string));
+        self.value.push(value);
+    }
+
+    /// Adds one number a feature for each cluster, clusters in the order of their segments.
+    pub fn push_by_segment(
+        &mut self,
+        part: &'static str,
+        names: &[String],
+        values: &Matrix,
+        places: &[usize],
+    ) {
+        for (segment, cluster) in in_order(places) {
+            for (name, v) in names.iter().zip(values.row(cluster)) {
+                let at = Place { segment: Some(segment), feature: Some(name), ..Place::default() };
+                self.push(part, at, *v);
+            }
+        }
+    }
+
+    fn into_table(self) -> Result<Table, StageError> {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("part", text_array(self.part)),
+            ("item", Arc::new(Int64Array::from(self.item))),
+            ("segment", Arc::new(Int32Array::from(self.segment))),
+            ("feature", opt_text_array(self.feature)),
+            ("other", opt_text_array(self.other)),
+            ("value", float_array(self.value)),
+        ];
+        let metadata = [("orchestrate.model".to_string(), self.kind.to_string())];
+        Ok(Table::new(None, columns)?.with_metadata(metadata.into_iter().collect())?)
+    }
+}
+
+/// Returns `(segment, cluster)` pairs in the order of segments, from each cluster's place.
+pub(super) fn in_order(places: &[usize]) -> Vec<(usize, usize)> {
+    let mut pairs: Vec<_> =
+        places.iter().enumerate().map(|(cluster, &place)| (place, cluster)).collect();
+    pairs.sort_unstable();
+    pairs
+}
+
+/// Says that there are fewer segments than were asked for.
+pub(super) fn note_fewer(ctx: &mut StageCtx<'_>, wanted: usize, got: usize) {
+    if got < wanted {
+        ctx.note(format!(
+            "the data has only {got} distinct rows: {got} segments instead of {wanted}"
+        ));
+    }
+}
+
+/// Says that the iteration cap was met.
+pub(super) fn note_cap(ctx: &mut StageCtx<'_>, converged: bool, max_iter: usize) {
+    if !converged {
+        ctx.note(format!(
+            "stopped at max_iter = {max_iter} before it converged; raise `max_iter` or `tol`"
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests;

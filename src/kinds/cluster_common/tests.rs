@@ -1,0 +1,205 @@
+//! The four clusterers run in memory: columns, order, notes, messages. It does not check the mathematics.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    kinds::{
+        cluster_dbscan::ClusterDbscan, cluster_gmm::ClusterGmm,
+        cluster_hierarchical::ClusterHierarchical, cluster_kmeans::ClusterKMeans,
+    },
+    stage::{
+        ctx::Arrivals,
+        kind::Kind,
+        memory::{self, MemoryOutputs},
+        work::Work,
+    },
+};
+
+/// Two groups of rows on a line and one row far away, with text ids.
+fn groups() -> Table {
+    let x = vec![9.0, 0.0, 0.5, 9.5, 1.0, 10.0, 0.25, 400.0];
+    let id = text_array(["h", "g", "f", "e", "d", "c", "b", "a"]);
+    let y = vec![0.0; 8];
+    Table::new(Some("who"), vec![("who", id), ("x", float_array(x)), ("y", float_array(y))])
+        .unwrap()
+}
+
+fn run_on(
+    kind: &dyn Kind,
+    params: Value,
+    table: &Table,
+    work: &Work,
+) -> Result<MemoryOutputs, StageError> {
+    let params = memory::canonical(kind, &params)?;
+    let mut arrivals = Arrivals::default();
+    arrivals.single.insert("matrix".to_string(), memory::input("matrix", table)?);
+    memory::run(kind, &params, &arrivals, work)
+}
+
+fn run(kind: &dyn Kind, params: Value) -> MemoryOutputs {
+    run_on(kind, params, &groups(), &Work::alone(1)).unwrap()
+}
+
+fn all() -> [(&'static dyn Kind, Value); 7] {
+    [
+        (&ClusterKMeans, json!({"k": 3})),
+        (&ClusterGmm, json!({"k": 2, "covariance": "diag"})),
+        (&ClusterGmm, json!({"k": 2, "covariance": "tied"})),
+        (&ClusterHierarchical, json!({"k": 3})),
+        (&ClusterHierarchical, json!({"k": 2, "linkage": "average"})),
+        (&ClusterDbscan, json!({"eps": 1.0, "min_samples": 2})),
+        (&ClusterDbscan, json!({"eps": "auto", "min_samples": 2})),
+    ]
+}
+
+#[test]
+fn labels_have_id_segment_and_confidence_and_are_ordered_by_size() {
+    for (kind, params) in all() {
+        let labels = run(kind, params).table("labels").unwrap();
+        assert_eq!(labels.names(), ["who", "segment", "confidence"]);
+        assert_eq!(labels.id_name().as_deref(), Some("who"));
+        assert_eq!(labels.texts("who").unwrap().value(0), "h");
+        let segments = labels.segments().unwrap();
+        assert_eq!(order::by_size(&segments, order::n_clusters(&segments))[0], 0);
+    }
+    let segments = |kind: &dyn Kind, params| run(kind, params).table("labels").unwrap().segments();
+    assert_eq!(segments(&ClusterKMeans, json!({"k": 3})).unwrap(), [1, 0, 0, 1, 0, 1, 0, 2]);
+    assert_eq!(segments(&ClusterHierarchical, json!({"k": 3})).unwrap(), [1, 0, 0, 1, 0, 1, 0, 2]);
+    let dbscan = json!({"eps": 1.0, "min_samples": 2});
+    assert_eq!(segments(&ClusterDbscan, dbscan).unwrap(), [1, 0, 0, 1, 0, 1, 0, -1]);
+}
+
+#[test]
+fn metrics_are_one_row_of_the_contracts_columns() {
+    let names: Vec<&str> =
+        ["algorithm", "params"].into_iter().chain(METRIC_COLUMNS.map(|c| c.0)).collect();
+    for (kind, params) in all() {
+        let metrics = run(kind, params).table("metrics").unwrap();
+        assert_eq!(metrics.names(), names, "{}", kind.name());
+        assert_eq!(metrics.n_rows(), 1);
+        let known = kind.check(&Given::default()).schemas["metrics"].clone();
+        assert_eq!(known.fields(), metrics.schema().fields(), "{}", kind.name());
+    }
+    let outputs = run(&ClusterDbscan, json!({"eps": 1.0, "min_samples": 2}));
+    let metrics = outputs.table("metrics").unwrap();
+    assert_eq!(metrics.texts("params").unwrap().value(0), r#"{"eps":1.0,"min_samples":2}"#);
+    let figure = |name| metrics.floats(name).unwrap()[0];
+    assert_eq!(
+        (figure("n_rows"), figure("n_segments"), figure("silhouette_rows")),
+        (8.0, 2.0, 7.0)
+    );
+    assert_eq!(
+        (figure("noise_share"), figure("min_share"), figure("max_share")),
+        (0.125, 0.375, 0.5)
+    );
+    for name in ["inertia", "log_likelihood", "bic", "aic", "iterations", "converged"] {
+        assert_eq!(metrics.column(name).unwrap().null_count(), 1, "{name}");
+    }
+}
+
+#[test]
+fn known_schemas_are_those_that_come_out() {
+    let matrix = groups();
+    let given = Given {
+        inputs: [("matrix".to_string(), Some(matrix.schema()))].into(),
+        ..Given::default()
+    };
+    for (kind, params) in all() {
+        let labels = run(kind, params).table("labels").unwrap();
+        assert_eq!(kind.check(&given).schemas["labels"], labels.schema(), "{}", kind.name());
+    }
+}
+
+#[test]
+fn models_say_enough_to_assign_and_to_draw() {
+    let rows = |outputs: &MemoryOutputs, part: &str| {
+        let model = outputs.table("model").unwrap();
+        let parts = model.texts("part").unwrap().clone();
+        let (values, segments) =
+            (model.floats("value").unwrap(), model.integers("segment").unwrap());
+        let of_part = (0..model.n_rows()).filter(|&i| parts.value(i) == part);
+        of_part.map(|i| (segments[i], values[i])).collect::<Vec<_>>()
+    };
+    let kmeans = run(&ClusterKMeans, json!({"k": 3}));
+    assert_eq!(
+        rows(&kmeans, "centroid"),
+        [(0, 0.4375), (0, 0.0), (1, 9.5), (1, 0.0), (2, 400.0), (2, 0.0)]
+            .map(|(s, v)| (Some(s), v))
+    );
+    let ward = run(&ClusterHierarchical, json!({"k": 2}));
+    assert_eq!(rows(&ward, "centroid").len(), 4);
+    assert_eq!(rows(&ward, "size").last(), Some(&(None, 8.0)));
+    assert_eq!(rows(&ward, "left").len(), 7);
+    let tied = run(&ClusterGmm, json!({"k": 2, "covariance": "tied"}));
+    assert_eq!((rows(&tied, "weight").len(), rows(&tied, "mean").len()), (2, 4));
+    assert_eq!(rows(&tied, "covariance").len(), 4);
+    let full = run(&ClusterGmm, json!({"k": 2}));
+    assert_eq!(rows(&full, "covariance").len(), 8);
+    let dbscan = run(&ClusterDbscan, json!({"eps": 1.0, "min_samples": 2}));
+    assert_eq!(rows(&dbscan, "eps"), [(None, 1.0)]);
+    assert_eq!(rows(&dbscan, "core").len(), 14);
+}
+
+#[test]
+fn threads_change_no_byte() {
+    for (kind, params) in all() {
+        let bytes = |n| run_on(kind, params.clone(), &groups(), &Work::alone(n)).unwrap().bytes;
+        assert!(bytes(1) == bytes(2) && bytes(1) == bytes(7), "{}", kind.name());
+    }
+}
+
+#[test]
+fn a_missing_value_is_named_by_id_and_column() {
+    let id = text_array(["a", "b"]);
+    let columns = vec![
+        ("who", id),
+        ("x", float_array(vec![1.0, 2.0])),
+        ("income", float_array(vec![1.0, f64::NAN])),
+    ];
+    let table = Table::new(Some("who"), columns).unwrap();
+    for (kind, params) in all() {
+        let error = run_on(kind, params, &table, &Work::alone(1)).unwrap_err().to_string();
+        assert!(error.contains("`income` has no value for who b (row 1)"), "{error}");
+        assert!(error.contains("transform.fit"), "{error}");
+    }
+}
+
+#[test]
+fn notes_tell_of_caps_and_missing_distinct_rows() {
+    let twos = Table::new(None, vec![("x", float_array(vec![1.0, 2.0, 1.0, 2.0]))]).unwrap();
+    let outputs = run_on(&ClusterKMeans, json!({"k": 3}), &twos, &Work::alone(1)).unwrap();
+    assert_eq!(outputs.notes, ["the data has only 2 distinct rows: 2 segments instead of 3"]);
+    assert_eq!(outputs.table("labels").unwrap().names()[0], "row");
+    let capped = run(&ClusterGmm, json!({"k": 2, "max_iter": 1}));
+    assert!(capped.notes[0].contains("max_iter = 1"), "{:?}", capped.notes);
+    let converged = capped.table("metrics").unwrap().floats("converged").unwrap();
+    assert_eq!(converged, [0.0]);
+    let noise = run(&ClusterDbscan, json!({"eps": 0.001}));
+    assert_eq!(noise.notes, ["every row is noise; raise `eps` or lower `min_samples`"]);
+    assert_eq!(noise.table("labels").unwrap().segments().unwrap(), [-1; 8]);
+    let auto = run(&ClusterDbscan, json!({"eps": "auto", "min_samples": 2}));
+    assert!(auto.notes[0].starts_with("eps = "), "{:?}", auto.notes);
+}
+
+#[test]
+fn degenerate_tables_give_results_or_clear_errors() {
+    let empty =
+        Table::new(Some("id"), vec![("id", text_array([""; 0])), ("x", float_array(vec![]))]);
+    let ids_only = Table::new(Some("id"), vec![("id", text_array(["a", "b", "c"]))]);
+    let one = Table::new(None, vec![("x", float_array(vec![1.0]))]);
+    let constant = Table::new(None, vec![("x", float_array(vec![4.0; 9]))]);
+    let words = Table::new(None, vec![("x", text_array(["a", "b", "c"]))]);
+    for table in [empty, ids_only, one, constant, words] {
+        let table = table.unwrap();
+        for (kind, params) in all() {
+            match run_on(kind, params, &table, &Work::alone(1)) {
+                Ok(outputs) => {
+                    let segments = outputs.table("labels").unwrap().segments().unwrap();
+                    assert_eq!(segments.len(), table.n_rows());
+                }
+                Err(error) => assert!(matches!(error, StageError::Data(_)), "{error:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! `cluster.dbscan`. It does not know the mathematics; see [`crate::ml::cluster::dbscan`].
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    kinds::cluster_common::{self as common, Features, Figures, Fitted, Model, Place},
+    ml::cluster::{
+        dbscan::{self, Clustering},
+        eps, order,
+    },
+    stage::{
+        ctx::StageCtx,
+        error::StageError,
+        kind::{Checked, FixedOutput, Given, Inputs, Kind},
+        params::{Param, Shape},
+    },
+};
+
+/// Clusters dense regions; the rest is noise. `confidence` is null. `model` has the parts `eps`, `min_samples`
+/// and `core` (item: the row; segment, feature): a new row within `eps` of a core row belongs to the
+/// nearest one's segment, else it is noise.
+pub struct ClusterDbscan;
+
+static PARAMS: [Param; 2] = [
+    Param::with_default(
+        "eps",
+        Shape::OneOf(&[Shape::Positive, Shape::Choice(&["auto"])]),
+        "0.5",
+        "radius of a neighbourhood, in units of the matrix; `auto` takes the highest knee of the sorted distances to \
+         the min_samples-th neighbour that parts the data",
+    ),
+    Param::with_default(
+        "min_samples",
+        Shape::int_from(1),
+        "5",
+        "rows within `eps`, itself included, that make a row part of a cluster's core",
+    ),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    /// A number or `auto`; the shape allows nothing else.
+    eps: Value,
+    min_samples: usize,
+}
+
+impl Kind for ClusterDbscan {
+    fn name(&self) -> &'static str {
+        "cluster.dbscan"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn about(&self) -> &'static str {
+        "Clusters dense regions of any shape and leaves the rest as noise, segment -1; confidence is null"
+    }
+
+    fn params(&self) -> &'static [Param] {
+        &PARAMS
+    }
+
+    fn inputs(&self) -> Inputs {
+        common::INPUTS
+    }
+
+    fn fixed_outputs(&self) -> &'static [FixedOutput] {
+        &common::OUTPUTS
+    }
+
+    fn check(&self, given: &Given) -> Checked {
+        common::checked(given)
+    }
+
+    fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
+        let params: Params = ctx.params()?;
+        let features = common::read(ctx)?;
+        let eps = match params.eps.as_f64() {
+            Some(eps) => eps,
+            None => {
+                let eps = eps::auto(&features.x, params.min_samples, ctx.work)?;
+                ctx.note(format!("eps = {eps} by the knee of the k-distances"));
+                eps
+            }
+        };
+        let found = dbscan::fit(&features.x, eps, params.min_samples, ctx.work)?;
+        let places = order::by_size(&found.labels, order::n_clusters(&found.labels));
+        let labels = order::relabel(&found.labels, &places);
+        if places.is_empty() {
+            ctx.note("every row is noise; raise `eps` or lower `min_samples`");
+        }
+        let model = model(&features, &found, &labels, eps, params.min_samples);
+        let fitted = Fitted {
+            algorithm: "dbscan",
+            confidence: vec![f64::NAN; labels.len()],
+            labels,
+            model,
+            figures: Figures::default(),
+        };
+        common::write(ctx, &features, fitted)
+    }
+}
+
+fn model(
+    features: &Features,
+    found: &Clustering,
+    labels: &[i32],
+    eps: f64,
+    min_samples: usize,
+) -> Model {
+    let mut model = Model::new("cluster.dbscan");
+    model.push("eps", Place::default(), eps);
+    model.push("min_samples", Place::default(), min_samples as f64);
+    for (row, &label) in labels.iter().enumerate() {
+        let Ok(segment) = usize::try_from(label) else { continue };
+        if !found.is_core[row] {
+            continue;
+        }
+        for (name, v) in features.names.iter().zip(features.x.row(row)) {
+            let place = Place {
+                item: Some(row),
+                segment: Some(segment),
+                feature: Some(name),
+                ..Place::default()
+            };
+            model.push("core", place, *v);
+        }
+    }
+    model
+}

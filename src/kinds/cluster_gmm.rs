@@ -1,0 +1,174 @@
+//! `cluster.gmm`. It does not know the mathematics; see [`crate::ml::cluster::gmm`].
+
+use serde::Deserialize;
+
+use crate::{
+    kinds::cluster_common::{self as common, Figures, Fitted, Model, Place},
+    ml::cluster::{
+        gmm::{self, Covariance, Covariances, Gmm, GmmParams},
+        order,
+    },
+    stage::{
+        ctx::StageCtx,
+        error::StageError,
+        kind::{Checked, FixedOutput, Given, Inputs, Kind},
+        params::{Param, Shape},
+    },
+};
+
+/// Clusters rows by a mixture of Gaussians. `confidence` is the posterior probability of the row's segment. `model`
+/// has the parts `weight` (segment), `mean` (segment, feature) and `covariance` (segment, feature,
+/// other): every pair of features for `full` and `tied` (whose one matrix has a null segment), the
+/// variances alone for `diag` and `spherical`. A component that is no row's most probable one has a
+/// segment number there, but no rows.
+pub struct ClusterGmm;
+
+static PARAMS: [Param; 7] = [
+    Param::required("k", Shape::int_from(1), "number of components"),
+    Param::with_default(
+        "covariance",
+        Shape::Choice(&["full", "tied", "diag", "spherical"]),
+        "\"full\"",
+        "shape of the components: own matrix, one shared matrix, own variances, one own variance",
+    ),
+    Param::with_default("n_init", Shape::int_from(1), "1", "starts; the highest likelihood wins"),
+    Param::with_default("max_iter", Shape::int_from(1), "100", "most iterations of one start"),
+    Param::with_default(
+        "tol",
+        Shape::NOT_NEGATIVE,
+        "1e-3",
+        "a start ends when the mean log-likelihood changes by less than this",
+    ),
+    Param::with_default(
+        "reg_covar",
+        Shape::NOT_NEGATIVE,
+        "1e-6",
+        "added to every variance, so that a component on equal rows keeps a density",
+    ),
+    Param::with_default("seed", Shape::int_from(0), "0", "seed of the k-means starts"),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    k: usize,
+    covariance: String,
+    n_init: usize,
+    max_iter: usize,
+    tol: f64,
+    reg_covar: f64,
+    seed: u64,
+}
+
+impl Params {
+    fn checked(self) -> GmmParams {
+        let covariance = match self.covariance.as_str() {
+            "tied" => Covariance::Tied,
+            "diag" => Covariance::Diag,
+            "spherical" => Covariance::Spherical,
+            _ => Covariance::Full,
+        };
+        let Params { k, n_init, max_iter, tol, reg_covar, seed, .. } = self;
+        GmmParams { k, covariance, n_init, max_iter, tol, reg_covar, seed }
+    }
+}
+
+impl Kind for ClusterGmm {
+    fn name(&self) -> &'static str {
+        "cluster.gmm"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn about(&self) -> &'static str {
+        "Clusters rows by a mixture of k Gaussians (expectation-maximisation from k-means); confidence is the \
+         posterior of the row's segment, log_likelihood the total over the rows"
+    }
+
+    fn params(&self) -> &'static [Param] {
+        &PARAMS
+    }
+
+    fn inputs(&self) -> Inputs {
+        common::INPUTS
+    }
+
+    fn fixed_outputs(&self) -> &'static [FixedOutput] {
+        &common::OUTPUTS
+    }
+
+    fn check(&self, given: &Given) -> Checked {
+        common::checked(given)
+    }
+
+    fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
+        let params = ctx.params::<Params>()?.checked();
+        let features = common::read(ctx)?;
+        let fitted = gmm::fit(&features.x, &params, ctx.work)?;
+        let n_components = fitted.means.n_rows();
+        common::note_fewer(ctx, params.k, n_components);
+        common::note_cap(ctx, fitted.converged, params.max_iter);
+        let places = order::by_size(&fitted.labels, n_components);
+        let labels = order::relabel(&fitted.labels, &places);
+        let n_used = labels.iter().map(|l| l + 1).max().unwrap_or(0) as usize;
+        if n_used < n_components {
+            ctx.note(format!(
+                "{} of {n_components} components are no row's most probable one: {n_used} segments",
+                n_components - n_used
+            ));
+        }
+        let figures = Figures {
+            inertia: None,
+            log_likelihood: Some(fitted.log_likelihood),
+            bic: Some(fitted.bic()),
+            aic: Some(fitted.aic()),
+            iterations: Some(fitted.iterations),
+            converged: Some(fitted.converged),
+        };
+        let model = model(&fitted, &features.names, &places);
+        let confidence = fitted.posteriors;
+        common::write(
+            ctx,
+            &features,
+            Fitted { algorithm: "gmm", labels, confidence, model, figures },
+        )
+    }
+}
+
+fn model(fitted: &Gmm, names: &[String], places: &[usize]) -> Model {
+    let mut model = Model::new("cluster.gmm");
+    for (segment, cluster) in common::in_order(places) {
+        let at = Place { segment: Some(segment), ..Place::default() };
+        model.push("weight", at, fitted.weights[cluster]);
+    }
+    model.push_by_segment("mean", names, &fitted.means, places);
+    match &fitted.covariances {
+        Covariances::Tied(_) => push_covariance(&mut model, fitted, names, None, 0),
+        _ => {
+            for (segment, cluster) in common::in_order(places) {
+                push_covariance(&mut model, fitted, names, Some(segment), cluster);
+            }
+        }
+    }
+    model
+}
+
+fn push_covariance(
+    model: &mut Model,
+    fitted: &Gmm,
+    names: &[String],
+    segment: Option<usize>,
+    cluster: usize,
+) {
+    let dense = matches!(fitted.covariances, Covariances::Full(_) | Covariances::Tied(_));
+    for (i, feature) in names.iter().enumerate() {
+        for (j, other) in names.iter().enumerate() {
+            if dense || i == j {
+                let at = Place { item: None, segment, feature: Some(feature), other: Some(other) };
+                model.push("covariance", at, fitted.covariances.get(cluster, i, j));
+            }
+        }
+    }
+}

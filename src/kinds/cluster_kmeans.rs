@@ -1,0 +1,103 @@
+//! `cluster.kmeans`. It does not know the mathematics; see [`crate::ml::cluster::kmeans`].
+
+use serde::Deserialize;
+
+use crate::{
+    kinds::cluster_common::{self as common, Figures, Fitted, Model},
+    ml::cluster::{
+        kmeans::{self, KMeansParams},
+        order,
+    },
+    stage::{
+        ctx::StageCtx,
+        error::StageError,
+        kind::{Checked, FixedOutput, Given, Inputs, Kind},
+        params::{Param, Shape},
+    },
+};
+
+/// Clusters rows around means. `confidence` is `(b - a) / b` for the distances `a` to the own centroid and
+/// `b` to the nearest other one: 0 on the border, 1 on the centroid, null with one segment. `model` has the parts
+/// `centroid` (segment, feature) and nothing else: a new row belongs to the nearest.
+pub struct ClusterKMeans;
+
+static PARAMS: [Param; 5] = [
+    Param::required("k", Shape::int_from(1), "number of clusters"),
+    Param::with_default("n_init", Shape::int_from(1), "1", "starts; the least inertia wins"),
+    Param::with_default("max_iter", Shape::int_from(1), "300", "most iterations of one start"),
+    Param::with_default(
+        "tol",
+        Shape::NOT_NEGATIVE,
+        "1e-4",
+        "a start ends when the centroids' squared shift is at most this times the mean variance",
+    ),
+    Param::with_default("seed", Shape::int_from(0), "0", "seed of the starts"),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    k: usize,
+    n_init: usize,
+    max_iter: usize,
+    tol: f64,
+    seed: u64,
+}
+
+impl Kind for ClusterKMeans {
+    fn name(&self) -> &'static str {
+        "cluster.kmeans"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn about(&self) -> &'static str {
+        "Clusters rows around k means (greedy k-means++, Lloyd); confidence is 1 - a/b for the distances a to the \
+         own and b to the next centroid"
+    }
+
+    fn params(&self) -> &'static [Param] {
+        &PARAMS
+    }
+
+    fn inputs(&self) -> Inputs {
+        common::INPUTS
+    }
+
+    fn fixed_outputs(&self) -> &'static [FixedOutput] {
+        &common::OUTPUTS
+    }
+
+    fn check(&self, given: &Given) -> Checked {
+        common::checked(given)
+    }
+
+    fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
+        let Params { k, n_init, max_iter, tol, seed } = ctx.params()?;
+        let features = common::read(ctx)?;
+        let params = KMeansParams { k, n_init, max_iter, tol, seed };
+        let fitted = kmeans::fit(&features.x, &params, ctx.work)?;
+        let n_clusters = fitted.centroids.n_rows();
+        common::note_fewer(ctx, k, n_clusters);
+        common::note_cap(ctx, fitted.converged, max_iter);
+        let places = order::by_size(&fitted.labels, n_clusters);
+        let mut model = Model::new("cluster.kmeans");
+        model.push_by_segment("centroid", &features.names, &fitted.centroids, &places);
+        let figures = Figures {
+            inertia: Some(fitted.inertia),
+            iterations: Some(fitted.iterations),
+            converged: Some(fitted.converged),
+            ..Figures::default()
+        };
+        let fitted = Fitted {
+            algorithm: "kmeans",
+            labels: order::relabel(&fitted.labels, &places),
+            confidence: kmeans::margins(&features.x, &fitted, &ctx.work.pool),
+            model,
+            figures,
+        };
+        common::write(ctx, &features, fitted)
+    }
+}
