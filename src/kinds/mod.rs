@@ -21,6 +21,7 @@ pub mod prepare;
 pub mod reread;
 pub mod schema;
 pub mod select_classifier;
+pub mod select_clustering;
 pub mod transform_apply;
 pub mod transform_fit;
 
@@ -35,15 +36,16 @@ pub static ALL: &[&dyn Kind] = &[
     &eda_profile::EdaProfile,
     &transform_fit::TransformFit,
     &transform_apply::TransformApply,
+    &cluster_kmeans::ClusterKMeans,
+    &cluster_gmm::ClusterGmm,
+    &cluster_hierarchical::ClusterHierarchical,
+    &cluster_dbscan::ClusterDbscan,
+    &select_clustering::SelectClustering,
     &classify_forest::ClassifyForest,
     &classify_xgboost::ClassifyXgboost,
     &classify_logistic::ClassifyLogistic,
     &select_classifier::SelectClassifier,
     &predict_batch::PredictBatch,
-    &cluster_kmeans::ClusterKMeans,
-    &cluster_gmm::ClusterGmm,
-    &cluster_hierarchical::ClusterHierarchical,
-    &cluster_dbscan::ClusterDbscan,
 ];
 
 /// Returns the kind called `name`.
