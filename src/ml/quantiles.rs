@@ -27,13 +27,17 @@ pub fn mode(sorted: &[f64]) -> f64 {
     best
 }
 
-/// Returns the mean; NaN for no values. The sum of deviations corrects the first rounding, so that a
-/// constant column has exactly its value as mean.
+/// Returns the mean; NaN for no values, infinite where the sum overflows. Else it never leaves the range of the values, so that a constant column
+/// has exactly its value as mean.
 pub fn mean(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let first = math::sum(values) / n;
-    let deviations: Vec<f64> = values.iter().map(|v| v - first).collect();
-    first + math::sum(&deviations) / n
+    if values.is_empty() {
+        return f64::NAN;
+    }
+    let (low, high) = values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(*v), high.max(*v)));
+    let mean = math::sum(values) / values.len() as f64;
+    if mean.is_finite() { mean.max(low).min(high) } else { mean }
 }
 
 /// Returns the mean squared deviation from `mean` (ddof 0); NaN for no values.

@@ -122,7 +122,7 @@ impl CategoricalColumn {
     ) -> Result<Learnt<CategoricalColumn>, StageError> {
         let n_slots = self.slots().len();
         if self.encode != Encode::Onehot || n_slots as u64 <= max_levels {
-            let told = (n_slots == 1).then_some("constant");
+            let told = (n_slots == 1).then_some("the same value in every row");
             return Ok(Learnt::Column(self, told));
         }
         let fact = format!(

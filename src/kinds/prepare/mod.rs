@@ -20,7 +20,7 @@ pub mod select;
 pub mod settings;
 mod values;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
@@ -124,12 +124,15 @@ impl Preparation {
             Ok(learnt)
         });
         let names = selection.numeric.iter().chain(&selection.categorical).map(|c| &c.name);
-        let (mut columns, mut constant) = (Vec::new(), Vec::new());
+        let mut columns = Vec::new();
+        let mut told_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for (name, learnt) in names.zip(learnt) {
             match learnt? {
                 Learnt::Column(column, told) => {
                     columns.push(column);
-                    constant.extend(told.map(|_| name.as_str()));
+                    if let Some(told) = told {
+                        told_of.entry(told).or_default().push(name);
+                    }
                 }
                 Learnt::LeftOut(why) => notes.push(format!("`{name}` is left out: {why}")),
             }
@@ -142,9 +145,8 @@ impl Preparation {
             };
             return Err(StageError::Data(format!("there is nothing to make features of: {why}")));
         }
-        if !constant.is_empty() {
-            notes.push(format!("the same value in every row: {}", select::list(&constant)));
-        }
+        notes
+            .extend(told_of.iter().map(|(told, names)| format!("{told}: {}", select::list(names))));
         let n_rows = rows.len() as u64;
         let mut preparation = Preparation { format: FORMAT, n_rows, columns, pca: None };
         if let Some(pca) = settings.reduce.as_ref().and_then(|reduce| reduce.pca.as_ref()) {

@@ -97,6 +97,7 @@ impl NumericColumn {
         let clip = settings.clip.map(|(low, high)| {
             (quantiles::quantile(&values, low), quantiles::quantile(&values, high))
         });
+        let varied = values.first() != values.last();
         if let Some((low, high)) = clip {
             values.iter_mut().for_each(|v| *v = v.max(low).min(high));
         }
@@ -114,8 +115,11 @@ impl NumericColumn {
         column.learn_power(&mut values, settings.power)?;
         column.learn_scale(&values, settings.scale);
         column.check_finite()?;
-        let constant = values.first() == values.last();
-        let told = (constant && settings.scale != ScaleChoice::None).then_some("constant");
+        let told = match values.first() == values.last() {
+            true if varied => Some("one value is left after clipping"),
+            true => Some("the same value in every row"),
+            false => None,
+        };
         Ok(Learnt::Column(column, told))
     }
 
@@ -146,7 +150,7 @@ impl NumericColumn {
             _ if first == last => (*first, 1.0),
             ScaleChoice::Standard => {
                 let mean = quantiles::mean(values);
-                (mean, quantiles::variance(values, mean).sqrt())
+                (mean, deviation(values, mean))
             }
             ScaleChoice::Minmax => (*first, last - first),
             ScaleChoice::Robust => {
@@ -224,6 +228,16 @@ impl Power {
             Power::YeoJohnson(_) => "yeo-johnson",
         }
     }
+}
+
+/// The standard deviation (ddof 0); 0 if it is within what rounding makes of a constant column, by
+/// scikit-learn's bound (Chan, Golub and LeVeque 1983).
+fn deviation(values: &[f64], mean: f64) -> f64 {
+    let variance = quantiles::variance(values, mean);
+    let n_epsilons = values.len() as f64 * f64::EPSILON;
+    let noise = n_epsilons * mean;
+    let constant = variance.is_finite() && variance <= n_epsilons * variance + noise * noise;
+    if constant { 0.0 } else { variance.sqrt() }
 }
 
 /// What stands in for a missing value, given the ascending values that are there.

@@ -320,6 +320,28 @@ fn degenerate_columns() {
 }
 
 #[test]
+fn columns_that_hardly_vary() {
+    let mut rare = vec![0.0; 200];
+    rare[7] = 1.0;
+    let outputs =
+        fit(&one_column("rare", float_array(rare)), json!({"numeric": {"clip": [0.01, 0.99]}}));
+    assert_eq!(
+        outputs.unwrap().notes,
+        ["one value is left after clipping: `rare`", "the same value in every row: `x`"]
+    );
+    // A mean that rounds away from its value, and rounding noise: neither is blown up to deviations.
+    let noise = (0.1 + 0.2) - 0.3;
+    for values in [vec![0.1; 7], vec![0.3, 0.3, 0.3, 0.3 + noise, 0.3, 0.3, 0.3]] {
+        let mut values = values;
+        values.push(f64::NAN);
+        let matrix =
+            fit(&one_column("same", float_array(values)), json!({})).unwrap().table("matrix");
+        let same = matrix.unwrap().floats("same").unwrap();
+        assert!(same.iter().all(|v| v.abs() < 1e-15), "{same:?}");
+    }
+}
+
+#[test]
 fn degenerate_tables() {
     let none = Table::new(None, vec![("x", float_array(vec![]))]).unwrap();
     assert_eq!(error(fit(&none, json!({}))), "there are no rows to learn from");
