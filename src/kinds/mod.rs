@@ -10,6 +10,7 @@ pub mod cluster_dbscan;
 pub mod cluster_gmm;
 pub mod cluster_hierarchical;
 pub mod cluster_kmeans;
+pub mod command;
 pub mod eda;
 pub mod eda_profile;
 pub mod ids;
@@ -46,6 +47,7 @@ pub static ALL: &[&dyn Kind] = &[
     &classify_logistic::ClassifyLogistic,
     &select_classifier::SelectClassifier,
     &predict_batch::PredictBatch,
+    &command::CommandKind,
 ];
 
 /// Returns the kind called `name`.

@@ -1,0 +1,534 @@
+//! `command`: any other program as a stage. The one kind that is not a pure function: it starts a process in a
+//! fresh folder with a small environment. It does not know what the program computes, and cannot prove what it
+//! reads undeclared; `reproduce` finds that.
+
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::process::CommandExt,
+    path::{Component, Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{
+    frame::parquet,
+    stage::{
+        ctx::StageCtx,
+        error::StageError,
+        kind::{Checked, FixedOutput, Given, Inputs, Kind, OutputPort, PortType, Problem, Sources},
+        params::{Param, Shape},
+    },
+};
+
+/// How often a running program is looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+/// How long a program may take to end after it was asked to, before it is killed.
+const GRACE: Duration = Duration::from_secs(3);
+
+/// Lines of a failed program's output that are shown.
+const TAIL_LINES: usize = 20;
+
+const RUN: Shape = Shape::OneOf(&[Shape::List { of: &Shape::Text, min: 1 }, Shape::Text]);
+
+const PARAMS: &[Param] = &[
+    Param::required(
+        "run",
+        RUN,
+        "the program and its arguments: a list, or a text split as a shell splits words; {inputs.x} and {outputs.y} stand for paths",
+    ),
+    Param::required(
+        "outputs",
+        Shape::Map(&Shape::Text),
+        "output name: file that the program writes, relative to its working folder; .parquet makes a table",
+    ),
+    Param::with_default(
+        "files",
+        Shape::List { of: &Shape::Path, min: 0 },
+        "[]",
+        "files or patterns, relative to the project root, that are hashed and put into the working folder",
+    ),
+    Param::with_default(
+        "env",
+        Shape::TEXTS,
+        "[]",
+        "environment variables that are passed on; their values count",
+    ),
+    Param::with_default("shell", Shape::Bool, "false", "let `sh -c` run the text"),
+];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Params {
+    run: Run,
+    outputs: BTreeMap<String, String>,
+    files: Vec<String>,
+    env: Vec<String>,
+    shell: bool,
+}
+
+/// The command as written.
+#[derive(Deserialize)]
+#[serde(from = "Value")]
+enum Run {
+    Words(Vec<String>),
+    Line(String),
+}
+
+impl From<Value> for Run {
+    fn from(value: Value) -> Run {
+        let text = |v: &Value| v.as_str().map(str::to_string).unwrap_or_default();
+        match &value {
+            Value::Array(words) => Run::Words(words.iter().map(text).collect()),
+            other => Run::Line(text(other)),
+        }
+    }
+}
+
+/// The kind.
+pub struct CommandKind;
+
+impl Kind for CommandKind {
+    fn name(&self) -> &'static str {
+        "command"
+    }
+
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn about(&self) -> &'static str {
+        "runs any other program in a fresh folder and takes the files that it declares"
+    }
+
+    fn params(&self) -> &'static [Param] {
+        PARAMS
+    }
+
+    fn inputs(&self) -> Inputs {
+        Inputs::Named(PortType::Opaque)
+    }
+
+    fn fixed_outputs(&self) -> &'static [FixedOutput] {
+        &[]
+    }
+
+    fn outputs(&self, params: &Value) -> Vec<OutputPort> {
+        let Some(outputs) = params["outputs"].as_object() else { return Vec::new() };
+        let port = |(name, file): (&String, &Value)| {
+            let ext = extension(file.as_str().unwrap_or_default());
+            let ty = if ext == "parquet" { PortType::AnyTable } else { PortType::Opaque };
+            OutputPort { name: name.clone(), ty, ext }
+        };
+        outputs.iter().map(port).collect()
+    }
+
+    fn sources(&self, params: &Value) -> Sources {
+        // Parameters that do not fit are reported elsewhere; there is nothing to read for them.
+        match serde_json::from_value::<Params>(params.clone()) {
+            Ok(Params { files, env, .. }) => {
+                Sources { files, snapshot: true, env, not_in_key: &[] }
+            }
+            Err(_) => Sources::default(),
+        }
+    }
+
+    fn check(&self, given: &Given) -> Checked {
+        let problems = match serde_json::from_value::<Params>(given.params.clone()) {
+            Ok(params) => problems(&params, given),
+            Err(_) => Vec::new(),
+        };
+        Checked { problems, ..Checked::default() }
+    }
+
+    fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
+        let params: Params = ctx.params()?;
+        let scratch = ctx
+            .scratch()
+            .ok_or_else(|| StageError::Internal("a command needs a scratch folder".to_string()))?
+            .to_path_buf();
+        let folder = Folder::prepare(&scratch, &params, ctx)?;
+        let words = folder.words(&params)?;
+        let status = folder.execute(&words, ctx)?;
+        if !status.success() {
+            return Err(StageError::Data(failure_text(&words, status, &folder.log)));
+        }
+        folder.collect(&params, ctx)
+    }
+}
+
+fn problems(params: &Params, given: &Given) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if params.outputs.is_empty() {
+        problems.push(Problem::new(&["outputs"], "a command needs at least one output", ""));
+    }
+    for (name, file) in &params.outputs {
+        let is_inside = !file.is_empty()
+            && Path::new(file).components().all(|c| matches!(c, Component::Normal(_)));
+        if !is_inside {
+            let help = "name a file inside the working folder, such as `out.parquet`";
+            problems.push(Problem::new(
+                &["outputs", name],
+                format!("`{file}` is not such a file"),
+                help,
+            ));
+        }
+        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if name.is_empty() || !plain {
+            let message =
+                format!("an output's name is made of letters, digits, _ and -, found `{name}`");
+            problems.push(Problem::new(&["outputs", name], message, ""));
+        }
+    }
+    let words = match &params.run {
+        Run::Words(words) if params.shell => {
+            let help = "write `run` as one text, or leave `shell` out";
+            problems.push(Problem::new(&["shell"], "`shell: true` takes a text, not a list", help));
+            words.clone()
+        }
+        Run::Words(words) => words.clone(),
+        Run::Line(line) => vec![line.clone()],
+    };
+    if let (Run::Line(line), false) = (&params.run, params.shell)
+        && shlex::split(line).is_none_or(|words| words.is_empty())
+    {
+        problems.push(Problem::new(
+            &["run"],
+            "cannot be split into words: a quote is not closed, or it is empty",
+            "",
+        ));
+    }
+    for word in &words {
+        for place in placeholders(word) {
+            let known = match place.split_once('.') {
+                Some(("inputs", name)) => given.inputs.contains_key(name),
+                Some((_, name)) => params.outputs.contains_key(name),
+                None => true,
+            };
+            if !known {
+                let message = format!("`{{{place}}}` stands for nothing");
+                problems.push(Problem::new(
+                    &["run"],
+                    message,
+                    "declare it under `inputs` or `outputs`",
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// Returns the names in `{inputs.x}` and `{outputs.y}`; other braces mean nothing.
+fn placeholders(text: &str) -> Vec<&str> {
+    let inner =
+        text.split('{').skip(1).filter_map(|rest| rest.split_once('}').map(|(name, _)| name));
+    inner.filter(|name| name.starts_with("inputs.") || name.starts_with("outputs.")).collect()
+}
+
+fn extension(file: &str) -> String {
+    let ext = Path::new(file).extension().and_then(|e| e.to_str()).unwrap_or("bin");
+    let plain = ext.len() <= 16 && ext.bytes().all(|b| b.is_ascii_alphanumeric());
+    if plain { ext.to_lowercase() } else { "bin".to_string() }
+}
+
+/// The fresh folder of one execution.
+struct Folder {
+    work: PathBuf,
+    temp: PathBuf,
+    log: PathBuf,
+    inputs: BTreeMap<String, PathBuf>,
+    outputs: BTreeMap<String, PathBuf>,
+}
+
+impl Folder {
+    fn prepare(scratch: &Path, params: &Params, ctx: &StageCtx<'_>) -> Result<Folder, StageError> {
+        let scratch = scratch.canonicalize().map_err(failed("open", scratch))?;
+        let folder = Folder {
+            work: scratch.join("work"),
+            temp: scratch.join("tmp"),
+            log: scratch.join("log"),
+            inputs: input_paths(&scratch.join("inputs"), ctx)?,
+            outputs: BTreeMap::new(),
+        };
+        for path in [&folder.work, &folder.temp] {
+            fs::create_dir_all(path).map_err(failed("create", path))?;
+        }
+        for file in ctx.files() {
+            let relative = Path::new(&file.label);
+            if !relative.components().all(|c| matches!(c, Component::Normal(_))) {
+                return Err(StageError::Source(format!(
+                    "`{}` lies outside the project",
+                    file.label
+                )));
+            }
+            let mut reader = file.reader().map_err(failed("read", relative))?;
+            copy(&mut reader, &folder.work.join(relative))?;
+        }
+        let mut outputs = BTreeMap::new();
+        for (name, file) in &params.outputs {
+            let path = folder.work.join(file);
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).map_err(failed("create", parent))?;
+            }
+            outputs.insert(name.clone(), path);
+        }
+        Ok(Folder { outputs, ..folder })
+    }
+
+    /// Returns the words to execute, paths filled in.
+    fn words(&self, params: &Params) -> Result<Vec<OsString>, StageError> {
+        let words = match &params.run {
+            Run::Words(words) => words.clone(),
+            Run::Line(line) if params.shell => {
+                return Ok(vec!["sh".into(), "-c".into(), self.fill(line, true)?.into()]);
+            }
+            Run::Line(line) => shlex::split(line).unwrap_or_default(),
+        };
+        words.iter().map(|word| Ok(self.fill(word, false)?.into())).collect()
+    }
+
+    /// Replaces placeholders by paths, quoted if a shell is going to read them.
+    fn fill(&self, text: &str, quoted: bool) -> Result<String, StageError> {
+        let mut out = text.to_string();
+        for (prefix, paths) in [("inputs", &self.inputs), ("outputs", &self.outputs)] {
+            for (name, path) in paths {
+                let path = path.to_string_lossy();
+                let path = match quoted {
+                    true => shlex::try_quote(&path)
+                        .map_err(|e| StageError::Data(format!("cannot quote `{path}`: {e}")))?
+                        .into_owned(),
+                    false => path.into_owned(),
+                };
+                out = out.replace(&format!("{{{prefix}.{name}}}"), &path);
+            }
+        }
+        Ok(out)
+    }
+
+    fn execute(&self, words: &[OsString], ctx: &StageCtx<'_>) -> Result<ExitStatus, StageError> {
+        let (program, arguments) =
+            words.split_first().ok_or_else(|| StageError::Data("`run` is empty".to_string()))?;
+        let log = File::create(&self.log).map_err(failed("create", &self.log))?;
+        let twin = log.try_clone().map_err(failed("create", &self.log))?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .current_dir(&self.work)
+            .env_clear()
+            .envs(inherited())
+            .env("TMPDIR", &self.temp)
+            .env("LC_ALL", "C")
+            .envs(ctx.env())
+            .stdin(Stdio::null())
+            .stdout(log)
+            .stderr(twin)
+            .process_group(0);
+        let child = command.spawn().map_err(|error| {
+            StageError::Data(format!("cannot start `{}`: {error}", program.to_string_lossy()))
+        })?;
+        wait(child, ctx)
+    }
+
+    /// Hands over the declared outputs.
+    fn collect(&self, params: &Params, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
+        for (name, file) in &params.outputs {
+            let path = &self.outputs[name];
+            let mut source = File::open(path).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => StageError::Data(format!(
+                    "the program ended well but did not write `{file}` (output `{name}`){}",
+                    tail(&self.log)
+                )),
+                _ => failed("read", path)(error),
+            })?;
+            if extension(file) == "parquet" {
+                let rows = parquet::count_rows(&source).map_err(|error| {
+                    StageError::Data(format!("`{file}` (output `{name}`) is not Parquet: {error}"))
+                })?;
+                ctx.set_rows(name, rows);
+                source.seek(SeekFrom::Start(0)).map_err(failed("read", path))?;
+            }
+            io::copy(&mut source, &mut ctx.sink(name)?).map_err(failed("copy", path))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes every input to a file named after its port.
+fn input_paths(folder: &Path, ctx: &StageCtx<'_>) -> Result<BTreeMap<String, PathBuf>, StageError> {
+    let mut paths = BTreeMap::new();
+    for (port, input) in ctx.inputs() {
+        let mut reader = input.reader().map_err(failed("read", Path::new(&input.label)))?;
+        let mut magic = Vec::new();
+        reader.by_ref().take(4).read_to_end(&mut magic).map_err(failed("read", folder))?;
+        let ext = if magic == b"PAR1" { "parquet" } else { "bin" };
+        let path = folder.join(format!("{port}.{ext}"));
+        copy(&mut magic.as_slice().chain(reader), &path)?;
+        paths.insert(port.clone(), path);
+    }
+    Ok(paths)
+}
+
+/// What the program inherits: nothing that differs between people but where programs and homes are.
+fn inherited() -> impl Iterator<Item = (&'static str, OsString)> {
+    ["PATH", "HOME"].into_iter().filter_map(|name| Some((name, std::env::var_os(name)?)))
+}
+
+/// Waits for the program; when the stage is to stop, ends it with everything that it started.
+fn wait(mut child: Child, ctx: &StageCtx<'_>) -> Result<ExitStatus, StageError> {
+    let group = Pid::from_child(&child);
+    let lost = |error| StageError::Io { intent: "waiting for the program".to_string(), error };
+    let mut asked: Option<Instant> = None;
+    loop {
+        if let Some(status) = child.try_wait().map_err(lost)? {
+            // What it left running could still write into the folder; an empty group is no error.
+            let _ = kill_process_group(group, Signal::KILL);
+            return if asked.is_some() { Err(StageError::Cancelled) } else { Ok(status) };
+        }
+        match asked {
+            None if ctx.work.check().is_err() => {
+                let _ = kill_process_group(group, Signal::TERM);
+                asked = Some(Instant::now());
+            }
+            Some(since) if since.elapsed() > GRACE => {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            _ => {}
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn copy(reader: &mut dyn Read, to: &Path) -> Result<(), StageError> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).map_err(failed("create", parent))?;
+    }
+    let mut file = File::create(to).map_err(failed("create", to))?;
+    io::copy(reader, &mut file).map(|_| ()).map_err(failed("write", to))
+}
+
+fn failed(intent: &str, path: &Path) -> impl FnOnce(io::Error) -> StageError + use<> {
+    let intent = format!("cannot {intent} `{}`", path.display());
+    move |error| StageError::Io { intent, error }
+}
+
+fn failure_text(words: &[OsString], status: ExitStatus, log: &Path) -> String {
+    let program = words.first().map(|w| w.to_string_lossy().into_owned()).unwrap_or_default();
+    format!("`{program}` ended with {status}{}", tail(log))
+}
+
+/// Returns the last lines that the program wrote, indented.
+fn tail(log: &Path) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<&str> = text.lines().collect();
+    let start = lines.len().saturating_sub(TAIL_LINES);
+    lines[start..].iter().map(|line| format!("\n    {line}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::stage::{
+        ctx::{Arrivals, Input},
+        memory,
+        work::{Cancel, Work},
+    };
+
+    fn run(
+        written: Value,
+        files: Vec<Input>,
+        work: &Work,
+    ) -> Result<memory::MemoryOutputs, StageError> {
+        use std::sync::atomic::{AtomicU32, Ordering};
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let n = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let scratch =
+            std::env::temp_dir().join(format!("orchestrate-command-{}-{n}", std::process::id()));
+        fs::create_dir_all(&scratch).unwrap();
+        let single = [("x".to_string(), Input::from_bytes("x", "hello"))].into();
+        let arrivals =
+            Arrivals { single, files, scratch: Some(scratch.clone()), ..Arrivals::default() };
+        let params = memory::canonical(&CommandKind, &written).unwrap();
+        let result = memory::run(&CommandKind, &params, &arrivals, work);
+        fs::remove_dir_all(&scratch).unwrap();
+        result
+    }
+
+    #[test]
+    fn a_program_sees_its_inputs_files_and_little_else() {
+        let script = "cat {inputs.x} data/a.txt > {outputs.y}; echo $LC_ALL $ORCHESTRATE_SECRET >> out/y.txt";
+        let written = json!({ "run": script, "shell": true, "outputs": { "y": "out/y.txt" } });
+        let files = vec![Input::from_bytes("data/a.txt", " world\n")];
+        let outputs = run(written, files, &Work::alone(1)).unwrap();
+        assert_eq!(outputs.bytes["y"], b"hello world\nC\n");
+    }
+
+    #[test]
+    fn words_are_split_without_a_shell() {
+        let written = json!({ "run": "cp '{inputs.x}' y.bin", "outputs": { "y": "y.bin" } });
+        assert_eq!(run(written, vec![], &Work::alone(1)).unwrap().bytes["y"], b"hello");
+    }
+
+    #[test]
+    fn failures_show_what_the_program_said() {
+        for (script, expected) in [
+            ("echo too bad >&2; exit 3", "`sh` ended with exit status: 3\n    too bad"),
+            ("true", "the program ended well but did not write `y.parquet` (output `y`)"),
+            ("echo no > y.parquet", "`y.parquet` (output `y`) is not Parquet"),
+        ] {
+            let written = json!({ "run": script, "shell": true, "outputs": { "y": "y.parquet" } });
+            let error = run(written, vec![], &Work::alone(1)).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_cancelled_program_is_ended_with_its_children() {
+        let cancel = Cancel::new().child(Some(Duration::from_millis(50)));
+        let work = Work { cancel, ..Work::alone(1) };
+        let written =
+            json!({ "run": "sleep 60 & sleep 60", "shell": true, "outputs": { "y": "y" } });
+        assert!(matches!(run(written, vec![], &work), Err(StageError::Cancelled)));
+    }
+
+    #[test]
+    fn mistakes_are_found_before_anything_runs() {
+        let messages = |written: Value| -> Vec<String> {
+            let params = memory::canonical(&CommandKind, &written).unwrap();
+            let given = Given { params, inputs: [("x".to_string(), None)].into() };
+            CommandKind.check(&given).problems.into_iter().map(|p| p.message).collect()
+        };
+        for (written, expected) in [
+            (
+                json!({"run": "a {inputs.z}", "outputs": {"y": "y"}}),
+                "`{inputs.z}` stands for nothing",
+            ),
+            (json!({"run": "a", "outputs": {"y": "../y"}}), "`../y` is not such a file"),
+            (json!({"run": "a", "outputs": {}}), "a command needs at least one output"),
+            (
+                json!({"run": "a 'b", "outputs": {"y": "y"}}),
+                "cannot be split into words: a quote is not closed, or it is empty",
+            ),
+            (
+                json!({"run": ["a"], "shell": true, "outputs": {"y": "y"}}),
+                "`shell: true` takes a text, not a list",
+            ),
+        ] {
+            assert_eq!(messages(written.clone()), [expected], "{written}");
+        }
+        assert_eq!(
+            messages(json!({"run": "a {inputs.x} {outputs.y} {z}", "outputs": {"y": "y"}})),
+            Vec::<String>::new()
+        );
+    }
+}
