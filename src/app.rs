@@ -1,16 +1,24 @@
 //! The one place that wires the parts together: project folder, plan, store, execution, records.
 //! It does not print, and knows no argument syntax and no exit code.
 
+mod predict;
 mod project;
+mod recorded;
+mod reproduce;
+mod restore;
 mod run;
 mod status;
 
+pub use predict::{PredictOptions, Prediction};
 pub use project::{PipelineFile, Project};
+pub use recorded::Recorded;
+pub use reproduce::{Comparison, Pass, ReproduceOptions, Reproduction};
+pub use restore::Restored;
 pub use run::{Outcome, RunOptions};
 pub use status::{Survey, SurveyOptions};
 
 use crate::{
-    engine::plan::PlanError,
+    engine::{plan::PlanError, replay::ReplayError},
     stage::{error::StageError, params::Fault},
     store::{error::StoreError, runs::RunRefError},
 };
@@ -37,6 +45,12 @@ pub enum AppError {
     /// The store is damaged or the medium refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A past run cannot be executed by this program.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// What was computed again is not what was recorded.
+    #[error("{0}")]
+    Differs(String),
     /// A stage, or a source, failed outside a run.
     #[error(transparent)]
     Stage(#[from] StageError),

@@ -4,7 +4,13 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::engine::plan::Overrides;
+use crate::{
+    cli::{
+        predict::PredictArgs,
+        reproduce::{ReproduceArgs, RestoreArgs},
+    },
+    engine::plan::Overrides,
+};
 
 /// Reproducible customer segmentation: pipelines in YAML, run only where something changed
 #[derive(Debug, Parser)]
@@ -55,6 +61,12 @@ pub enum Command {
     Plan(StatusArgs),
     /// Check a pipeline without reading data
     Check(CheckArgs),
+    /// Assign new customers to the segments of a run
+    Predict(PredictArgs),
+    /// Execute a past run again and prove it identical
+    Reproduce(ReproduceArgs),
+    /// Put a past run's artifacts and pipeline back
+    Restore(RestoreArgs),
 }
 
 /// Profile and parameters.

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -56,6 +56,11 @@ impl Context {
     /// If there is none here.
     pub fn project(&self) -> Result<Project, AppError> {
         Project::find(&self.directory)
+    }
+
+    /// Returns a path of the command line: relative ones start in the folder given by `-C`.
+    pub fn resolve(&self, path: &Path) -> PathBuf {
+        self.directory.join(path)
     }
 
     /// Returns how many threads may work.

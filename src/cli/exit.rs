@@ -4,8 +4,8 @@
 use std::{io::Write, process::ExitCode};
 
 use crate::{
-    app::AppError, cli::context::Context, report, stage::error::StageError,
-    store::error::StoreError,
+    app::AppError, cli::context::Context, engine::replay::ReplayError, report,
+    stage::error::StageError, store::error::StoreError,
 };
 
 /// Done.
@@ -16,6 +16,8 @@ pub const FAILED: u8 = 1;
 pub const USAGE: u8 = 2;
 /// The pipeline is invalid.
 pub const INVALID: u8 = 3;
+/// A reproduction differs, or needs kind versions that this program lacks.
+pub const DIFFERS: u8 = 4;
 /// The store is damaged.
 pub const DAMAGED: u8 = 5;
 /// A source is missing, cannot be parsed or has bad ids.
@@ -33,6 +35,8 @@ pub fn code(error: &AppError) -> u8 {
         AppError::Store(StoreError::Damaged { .. } | StoreError::Newer { .. }) => DAMAGED,
         AppError::Store(StoreError::Moved(_)) => SOURCE,
         AppError::Store(StoreError::Io { .. }) | AppError::Io { .. } => FAILED,
+        AppError::Differs(_) | AppError::Replay(ReplayError::Version { .. }) => DIFFERS,
+        AppError::Replay(ReplayError::Unsound(_)) => DAMAGED,
         AppError::Stage(error) => stage_code(error),
     }
 }

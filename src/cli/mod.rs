@@ -5,6 +5,8 @@ mod args;
 mod check;
 mod context;
 mod exit;
+mod predict;
+mod reproduce;
 mod run;
 pub mod sample;
 mod status;
@@ -30,6 +32,9 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::status(&context, args, false),
         Command::Plan(args) => status::status(&context, args, args.exit_code),
         Command::Check(args) => check::check(&context, args),
+        Command::Predict(args) => predict::predict(&context, args),
+        Command::Reproduce(args) => reproduce::reproduce(&context, args),
+        Command::Restore(args) => reproduce::restore(&context, args),
     };
     match result {
         Ok(code) => code,

@@ -16,6 +16,7 @@ pub mod status;
 pub mod event;
 pub mod exec;
 pub mod record;
+pub mod replay;
 
 mod bind;
 mod expand;

@@ -205,16 +205,7 @@ fn build(
             retries: instance.retries,
         });
     }
-    for taker in graph.node_indices() {
-        let instance = &graph[taker];
-        let mut givers: Vec<NodeIndex> = instance.inputs.iter().map(|e| e.from).collect();
-        givers.extend(&instance.needs);
-        givers.sort_unstable();
-        givers.dedup();
-        for giver in givers {
-            graph.add_edge(giver, taker, ());
-        }
-    }
+    connect(&mut graph);
     let order = order(&graph);
     if order.len() < graph.node_count() {
         report_cycles(&graph, &written, faults);
@@ -225,8 +216,22 @@ fn build(
     Plan { pipeline: pipeline.to_string(), params, graph, order }
 }
 
+/// Draws an edge from every giver to its taker.
+pub(super) fn connect(graph: &mut DiGraph<Instance, ()>) {
+    for taker in graph.node_indices() {
+        let instance = &graph[taker];
+        let mut givers: Vec<NodeIndex> = instance.inputs.iter().map(|e| e.from).collect();
+        givers.extend(&instance.needs);
+        givers.sort_unstable();
+        givers.dedup();
+        for giver in givers {
+            graph.add_edge(giver, taker, ());
+        }
+    }
+}
+
 /// Kahn's algorithm with the file's order among the ready; shorter than the graph if there is a cycle.
-fn order(graph: &DiGraph<Instance, ()>) -> Vec<NodeIndex> {
+pub(super) fn order(graph: &DiGraph<Instance, ()>) -> Vec<NodeIndex> {
     let mut waiting: Vec<usize> = graph
         .node_indices()
         .map(|n| graph.edges_directed(n, Direction::Incoming).count())

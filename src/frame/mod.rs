@@ -1,6 +1,7 @@
 //! Tables: Arrow in memory, Parquet on disk, columns to numbers and back.
 //! It does not know what a stage is or where bytes are kept.
 
+pub mod compare;
 pub mod csv;
 pub mod expr;
 pub mod foreign;

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use arrow::array::RecordBatch;
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use parquet::{
     arrow::{
         ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder,
@@ -11,7 +11,7 @@ use parquet::{
     },
     basic::Compression,
     file::{
-        metadata::KeyValue,
+        metadata::{KeyValue, ParquetMetaDataReader},
         properties::{EnabledStatistics, WriterProperties, WriterVersion},
         reader::ChunkReader,
     },
@@ -37,6 +37,23 @@ pub fn read<R: ChunkReader + 'static>(source: R) -> Result<Table, FrameError> {
     let schema = builder.schema().clone();
     let batches = builder.with_batch_size(CHUNK_ROWS).build()?.collect::<Result<Vec<_>, _>>()?;
     Table::from_batches(&schema, &batches)
+}
+
+/// Returns the columns of a Parquet file; the rows are not read.
+///
+/// # Errors
+/// If the bytes are not Parquet or are damaged.
+pub fn read_schema<R: ChunkReader + 'static>(source: R) -> Result<SchemaRef, FrameError> {
+    Ok(ParquetRecordBatchReaderBuilder::try_new(source)?.schema().clone())
+}
+
+/// Returns the number of rows that a Parquet file says it has; the rows are not read.
+///
+/// # Errors
+/// If the bytes are not Parquet or are damaged.
+pub fn count_rows<R: ChunkReader + 'static>(source: &R) -> Result<u64, FrameError> {
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(source)?;
+    Ok(u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0))
 }
 
 /// Writes `table` as Parquet.

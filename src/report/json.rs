@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use arrow::{
+    array::{Array, ArrayRef, AsArray},
+    datatypes::{DataType, Float64Type, Int32Type, Int64Type},
+    util::display::array_value_to_string,
+};
 use serde_json::{Value, json};
 
 use crate::{
     app::{AppError, Outcome, Survey},
     engine::status::Standing,
+    frame::Table,
     store::{
         Store,
         records::{HistoryEntry, OutputRecord, Reason},
@@ -138,6 +144,29 @@ pub fn relative_path(store: &Store, output: &OutputRecord) -> String {
     let path = store.object_path(&output.hash, &output.ext);
     let root = store.root().parent().unwrap_or(store.root());
     path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned()
+}
+
+/// Returns the rows of a table as JSON objects; dates and times as text.
+pub fn rows(table: &Table) -> Value {
+    let names = table.names();
+    let row = |row: usize| -> Value {
+        let columns = names.iter().zip(table.batch().columns());
+        columns.map(|(name, array)| (name.clone(), cell(array, row))).collect()
+    };
+    (0..table.n_rows()).map(row).collect()
+}
+
+fn cell(array: &ArrayRef, row: usize) -> Value {
+    if array.is_null(row) {
+        return Value::Null;
+    }
+    match array.data_type() {
+        DataType::Float64 => json!(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Int64 => json!(array.as_primitive::<Int64Type>().value(row)),
+        DataType::Int32 => json!(array.as_primitive::<Int32Type>().value(row)),
+        DataType::Boolean => json!(array.as_boolean().value(row)),
+        _ => json!(array_value_to_string(array, row).unwrap_or_default()),
+    }
 }
 
 /// Returns the document of an error.

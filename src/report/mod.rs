@@ -5,5 +5,6 @@ pub mod error;
 pub mod json;
 pub mod live;
 pub mod plain;
+pub mod reproduction;
 pub mod style;
 pub mod summary;

@@ -25,6 +25,7 @@ mod infer;
 mod sniff;
 mod split;
 mod values;
+mod write;
 
 use std::{borrow::Cow, collections::BTreeMap, io::Read};
 
@@ -38,6 +39,7 @@ pub use dates::DateOrder;
 pub use dialect::{DIALECT_KEY, Declared, Delimiter, Dialect, Options};
 pub use error::CsvError;
 pub use values::NumberFormat;
+pub use write::write;
 
 use self::{
     build::{Column, Reading, is_null},

@@ -1,0 +1,355 @@
+//! `predict`: new raw rows in, segments out, along the very path that the run took from its raw table to its
+//! champion. It does not know file formats of the output.
+
+use std::{collections::BTreeMap, fs::File, io::Read, path::Path, sync::Arc};
+
+use arrow::{
+    array::{ArrayRef, new_null_array},
+    compute,
+    datatypes::{Schema, SchemaRef},
+};
+
+use crate::{
+    app::{AppError, Project, recorded::Recorded},
+    base::{
+        hash::{ContentHash, RunId},
+        names,
+    },
+    frame::{self, Table},
+    kinds::{self, classify_common::Classifier, reread},
+    stage::{
+        ctx::{Arrivals, Input},
+        error::StageError,
+        kind::{Inputs, Kind, PortType},
+        memory,
+        work::Work,
+    },
+    store::{
+        Store,
+        records::{ManifestEdge, ManifestOutput, ManifestStage},
+    },
+};
+
+/// What a person asked for.
+#[derive(Clone, Debug, Default)]
+pub struct PredictOptions {
+    /// The file with new rows; `-` for standard input.
+    pub input: String,
+    /// Which run; the latest one if absent.
+    pub run: Option<String>,
+    /// Which champion, if the run has several.
+    pub stage: Option<String>,
+}
+
+/// New rows and their segments.
+pub struct Prediction {
+    /// The run whose path was taken.
+    pub run: RunId,
+    /// The hash of the classifier.
+    pub model: ContentHash,
+    /// One row for each row in.
+    pub table: Table,
+    /// What a person should hear of.
+    pub notes: Vec<String>,
+}
+
+/// One stage between the raw table and the classifier.
+struct Step<'a> {
+    stage: &'a ManifestStage,
+    kind: &'static dyn Kind,
+    port: &'a str,
+    /// The columns that its table had in the run.
+    available: Vec<String>,
+}
+
+impl Project {
+    /// Assigns new rows to the segments of a run.
+    ///
+    /// # Errors
+    /// If the run has no classifier, or the rows cannot be read as the run read its own.
+    pub fn predict(&self, options: &PredictOptions, work: &Work) -> Result<Prediction, AppError> {
+        let store = self.store()?;
+        let recorded = self.recorded(&store, options.run.as_deref().unwrap_or("latest"))?;
+        let (stage, model) = champion(&recorded, options.stage.as_deref())?;
+        let classifier = Classifier::from_table(&read_output(&store, model)?)?;
+        let (steps, source) = path(&store, &recorded, stage)?;
+        let schema = read_schema(&store, output(source, "table")?)?;
+        let input = open(&options.input)?;
+        let (raw, mut notes) = reread::read_like(&schema, &source.preimage.params, &[input], work)?;
+        let raw = complete(raw, &schema, &steps, &classifier, &options.input)?;
+        let (id, ids) = raw.id().map_err(StageError::from)?;
+        let mut table = raw;
+        for step in &steps {
+            table = replay(&store, &recorded, step, &table, work, &mut notes)?;
+        }
+        let p = classifier.predict(&table, work)?;
+        let (last_id, last_ids) = table.id().map_err(StageError::from)?;
+        let answers = classifier.predictions((&last_id, last_ids), &p, None)?;
+        let keeps_rows = steps.iter().all(|s| is_row_by_row(s.kind.name()));
+        let table = match keeps_rows {
+            true => align(&answers, &last_id, (&id, ids))?,
+            false => answers,
+        };
+        Ok(Prediction { run: recorded.id, model: model.hash, table, notes })
+    }
+}
+
+/// Stages that give one row, or none, for each row in.
+fn is_row_by_row(kind: &str) -> bool {
+    matches!(kind, "features.derive" | "features.join" | "transform.apply" | "transform.fit")
+}
+
+/// Finds the classifier: the winner of the only selection, the only classifier, or the one asked for.
+fn champion<'a>(
+    recorded: &'a Recorded,
+    wanted: Option<&str>,
+) -> Result<(&'a ManifestStage, &'a ManifestOutput), AppError> {
+    let stages = &recorded.manifest.stages;
+    let of = |prefix: &str| -> Vec<&ManifestStage> {
+        stages.iter().filter(|s| s.preimage.kind.starts_with(prefix)).collect()
+    };
+    let (selections, classifiers) = (of("select.classifier"), of("classify."));
+    let chosen = match wanted {
+        Some(name) => {
+            let known = selections.iter().chain(&classifiers);
+            match known.clone().find(|s| s.name == name) {
+                Some(stage) => *stage,
+                None => {
+                    let known: Vec<&str> = known.map(|s| s.name.as_str()).collect();
+                    return Err(AppError::Usage(format!(
+                        "run {} has no classifier `{name}`; it has {}",
+                        recorded.id.short(),
+                        known.join(", ")
+                    )));
+                }
+            }
+        }
+        None => match (selections.as_slice(), classifiers.as_slice()) {
+            ([only], _) | ([], [only]) => only,
+            ([], []) => {
+                let id = recorded.id.short();
+                return Err(AppError::Usage(format!("run {id} has no classifier to predict with")));
+            }
+            ([], several) | (several, _) => {
+                let names: Vec<&str> = several.iter().map(|s| s.name.as_str()).collect();
+                return Err(AppError::Usage(format!(
+                    "which classifier? name one with --stage: {}",
+                    names.join(", ")
+                )));
+            }
+        },
+    };
+    let model = output(chosen, "model")?;
+    if chosen.preimage.kind.starts_with("classify.") {
+        return Ok((chosen, model));
+    }
+    // The selection hands the winner's bytes on, so the winner is the candidate with the same hash.
+    let winner = chosen.edges.iter().filter(|e| e.output == "model").find_map(|e| {
+        recorded
+            .stage(&e.from)
+            .filter(|s| s.outputs.get("model").is_some_and(|m| m.hash == model.hash))
+    });
+    winner
+        .map(|stage| (stage, model))
+        .ok_or_else(|| unsound(recorded, "its champion is no candidate"))
+}
+
+/// Follows the classifier's table up to the source whose id reaches it. Steps come in the order of execution.
+fn path<'a>(
+    store: &Store,
+    recorded: &'a Recorded,
+    classifier: &'a ManifestStage,
+) -> Result<(Vec<Step<'a>>, &'a ManifestStage), AppError> {
+    let mut steps = Vec::new();
+    let mut edge = main_edge(recorded, classifier, "table")?;
+    loop {
+        let stage = recorded
+            .stage(&edge.from)
+            .ok_or_else(|| unsound(recorded, "it lacks a stage that another one names"))?;
+        let kind = kinds::find(&stage.preimage.kind)
+            .ok_or_else(|| unsound(recorded, "it has a kind that this program lacks"))?;
+        if stage.preimage.kind.starts_with("ingest.") {
+            steps.reverse();
+            return Ok((steps, stage));
+        }
+        let port = match stage.preimage.kind.as_str() {
+            "features.join" => "left",
+            _ => "table",
+        };
+        let takes_table = matches!(kind.inputs(), Inputs::Fixed(ports)
+            if ports.iter().any(|p| p.name == port && p.ty == PortType::Table));
+        if !takes_table || steps.len() > recorded.manifest.stages.len() {
+            return Err(AppError::Usage(format!(
+                "stage `{}` (`{}`) stands between the raw table and the classifier and cannot be replayed on new rows",
+                stage.name, stage.preimage.kind
+            )));
+        }
+        edge = main_edge(recorded, stage, port)?;
+        let giver = recorded
+            .stage(&edge.from)
+            .ok_or_else(|| unsound(recorded, "it lacks a stage that another one names"))?;
+        let schema = read_schema(store, output(giver, &edge.output)?)?;
+        let available = schema.fields().iter().map(|f| f.name().clone()).collect();
+        steps.push(Step { stage, kind, port, available });
+    }
+}
+
+fn main_edge<'a>(
+    recorded: &Recorded,
+    stage: &'a ManifestStage,
+    port: &str,
+) -> Result<&'a ManifestEdge, AppError> {
+    let found = stage.edges.iter().find(|e| e.port == port && !e.whole_stage);
+    found.ok_or_else(|| unsound(recorded, &format!("`{}` lacks its input `{port}`", stage.name)))
+}
+
+/// Checks that every column that the path reads is there, and adds the others that the run's table had as nulls, so
+/// that stages which only drop or carry them along find them.
+fn complete(
+    raw: Table,
+    schema: &Schema,
+    steps: &[Step<'_>],
+    classifier: &Classifier,
+    label: &str,
+) -> Result<Table, StageError> {
+    let known: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
+    let mut wanted = classifier.input_columns();
+    for step in steps.iter().rev() {
+        let params = &step.stage.preimage.params;
+        wanted = step.kind.columns_read(params, step.port, &step.available, &wanted);
+    }
+    let present = raw.names();
+    for column in &wanted {
+        if known.contains(column) && !present.contains(column) {
+            let mut help = names::suggestion(column, present.iter().map(String::as_str));
+            if help.is_empty() {
+                help = "the run's classifier needs it".to_string();
+            }
+            return Err(StageError::Source(format!(
+                "{label}: column `{column}` is missing; {help}"
+            )));
+        }
+    }
+    let id = raw.id_name();
+    let n_rows = raw.n_rows();
+    let mut columns: Vec<(String, ArrayRef)> =
+        present.iter().cloned().zip(raw.batch().columns().iter().cloned()).collect();
+    for field in schema.fields().iter().filter(|f| !present.contains(f.name())) {
+        columns.push((field.name().clone(), new_null_array(field.data_type(), n_rows)));
+    }
+    let columns = columns.iter().map(|(name, array)| (name.as_str(), array.clone())).collect();
+    Ok(Table::new(id.as_deref(), columns)?)
+}
+
+/// Runs one step on new rows; its other inputs are those of the run.
+fn replay(
+    store: &Store,
+    recorded: &Recorded,
+    step: &Step<'_>,
+    table: &Table,
+    work: &Work,
+    notes: &mut Vec<String>,
+) -> Result<Table, AppError> {
+    let mut single = BTreeMap::from([(step.port.to_string(), memory::input(step.port, table)?)]);
+    // A fitted transform is applied as it is: fitting it again would place the new rows on a scale of their own.
+    if step.stage.preimage.kind == "transform.fit" {
+        let model = read_output(store, output(step.stage, "model")?)?;
+        single.insert("model".to_string(), memory::input("model", &model)?);
+        let apply = kinds::find("transform.apply")
+            .ok_or_else(|| unsound(recorded, "it has a kind that this program lacks"))?;
+        let params = memory::canonical(apply, &serde_json::json!({}))?;
+        return step_output(apply, &params, single, "matrix", work, notes);
+    }
+    for edge in step.stage.edges.iter().filter(|e| e.port != step.port && !e.whole_stage) {
+        let giver = recorded
+            .stage(&edge.from)
+            .ok_or_else(|| unsound(recorded, "it lacks a stage that another one names"))?;
+        let other = read_output(store, output(giver, &edge.output)?)?;
+        single.insert(edge.port.clone(), memory::input(&edge.port, &other)?);
+    }
+    let main = if step.stage.outputs.contains_key("matrix") { "matrix" } else { "table" };
+    step_output(step.kind, &step.stage.preimage.params, single, main, work, notes)
+}
+
+fn step_output(
+    kind: &dyn Kind,
+    params: &serde_json::Value,
+    single: BTreeMap<String, Input>,
+    port: &str,
+    work: &Work,
+    notes: &mut Vec<String>,
+) -> Result<Table, AppError> {
+    let arrivals = Arrivals { single, ..Arrivals::default() };
+    let outputs = memory::run(kind, params, &arrivals, work)?;
+    notes.extend(outputs.notes.iter().cloned());
+    Ok(outputs.table(port)?)
+}
+
+/// Returns the answers with one row for each of `ids`, in that order; a row that a filter left out gets nulls.
+fn align(answers: &Table, answer_id: &str, ids: (&str, ArrayRef)) -> Result<Table, StageError> {
+    use arrow::array::UInt64Array;
+    let text = |array: &ArrayRef| -> Result<Vec<Option<String>>, StageError> {
+        let cast = compute::cast(array, &arrow::datatypes::DataType::Utf8)
+            .map_err(frame::FrameError::from)?;
+        let strings = arrow::array::AsArray::as_string::<i32>(&cast);
+        Ok(strings.iter().map(|v| v.map(str::to_string)).collect())
+    };
+    let answered: BTreeMap<String, u64> = text(answers.column(answer_id)?)?
+        .into_iter()
+        .enumerate()
+        .filter_map(|(row, id)| Some((id?, row as u64)))
+        .collect();
+    let rows: UInt64Array = text(&ids.1)?
+        .iter()
+        .map(|id| id.as_ref().and_then(|id| answered.get(id).copied()))
+        .collect();
+    let mut columns: Vec<(String, ArrayRef)> = vec![(ids.0.to_string(), ids.1)];
+    for (name, array) in answers.names().into_iter().zip(answers.batch().columns()) {
+        if name != answer_id {
+            let taken = compute::take(array, &rows, None).map_err(frame::FrameError::from)?;
+            columns.push((name, taken));
+        }
+    }
+    let columns = columns.iter().map(|(name, array)| (name.as_str(), Arc::clone(array))).collect();
+    Ok(Table::new(Some(ids.0), columns)?)
+}
+
+fn output<'a>(stage: &'a ManifestStage, port: &str) -> Result<&'a ManifestOutput, AppError> {
+    let missing = || StageError::Internal(format!("`{}` has no output `{port}`", stage.name));
+    Ok(stage.outputs.get(port).ok_or_else(missing)?)
+}
+
+/// Reads the columns of a recorded table.
+fn read_schema(store: &Store, output: &ManifestOutput) -> Result<SchemaRef, AppError> {
+    let file = store.disk().open(&store.object_path(&output.hash, &output.ext))?;
+    Ok(frame::parquet::read_schema(file).map_err(StageError::from)?)
+}
+
+/// Reads a recorded table, checked against its hash.
+fn read_output(store: &Store, output: &ManifestOutput) -> Result<Table, AppError> {
+    let bytes = store.read_object(&output.hash, &output.ext)?;
+    Ok(Input::from_bytes("artifact", bytes).table().map_err(StageError::from)?)
+}
+
+fn open(input: &str) -> Result<Input, AppError> {
+    if input == "-" {
+        let mut bytes = Vec::new();
+        let read = std::io::stdin().lock().read_to_end(&mut bytes);
+        read.map_err(AppError::io("read", Path::new("standard input")))?;
+        return Ok(Input::from_bytes("standard input", bytes));
+    }
+    let path = Path::new(input);
+    if !path.is_file() {
+        return Err(AppError::Stage(StageError::Source(format!("`{input}` does not exist"))));
+    }
+    let place = path.to_path_buf();
+    // Its hash enters nothing: predictions are not kept in the store.
+    Ok(Input::from_file(input, ContentHash::of(b""), move || File::open(&place)))
+}
+
+fn unsound(recorded: &Recorded, why: &str) -> AppError {
+    AppError::Replay(crate::engine::replay::ReplayError::Unsound(format!(
+        "run {}: {why}",
+        recorded.id.short()
+    )))
+}

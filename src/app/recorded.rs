@@ -1,0 +1,66 @@
+//! A past run as recorded: its manifest, its plan, what it read. Shared by everything that looks back.
+//! It does not execute anything.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    app::{AppError, Project},
+    base::hash::{ContentHash, RunId},
+    engine::{plan::Plan, replay, source::Origin},
+    kinds,
+    store::{
+        Store,
+        records::{HistoryEntry, Manifest},
+    },
+};
+
+/// A past run.
+pub struct Recorded {
+    /// Its id.
+    pub id: RunId,
+    /// What was computed from what.
+    pub manifest: Manifest,
+    /// The newest execution of it on this store.
+    pub entry: Option<HistoryEntry>,
+    files: BTreeMap<String, Vec<(String, ContentHash)>>,
+    env: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Project {
+    /// Finds the run that a person means and reads what was recorded of it.
+    ///
+    /// # Errors
+    /// If it is unknown or its manifest is damaged.
+    pub fn recorded(&self, store: &Store, wanted: &str) -> Result<Recorded, AppError> {
+        let id = store.find_run(wanted)?;
+        let manifest = store.manifest(&id)?;
+        let entry = store.newest_entry(&id)?;
+        let labels: BTreeMap<String, Vec<String>> = entry
+            .iter()
+            .flat_map(|e| e.stages.iter().map(|s| (s.stage.clone(), s.files.clone())))
+            .collect();
+        let files = replay::files(&manifest, &labels);
+        let env = replay::env(&manifest);
+        Ok(Recorded { id, manifest, entry, files, env })
+    }
+}
+
+impl Recorded {
+    /// Rebuilds the run's plan.
+    ///
+    /// # Errors
+    /// If this program lacks a kind's version.
+    pub fn plan(&self) -> Result<Plan, AppError> {
+        replay::plan(&self.manifest, kinds::ALL).map_err(AppError::Replay)
+    }
+
+    /// Returns where the run's sources come from.
+    pub fn origin<'a>(&'a self, store: &'a Store, project: &'a Project) -> Origin<'a> {
+        Origin::Recorded { files: &self.files, store, root: project.root(), env: &self.env }
+    }
+
+    /// Returns the recorded stage instance called `name`.
+    pub fn stage(&self, name: &str) -> Option<&crate::store::records::ManifestStage> {
+        self.manifest.stages.iter().find(|s| s.name == name)
+    }
+}

@@ -1,0 +1,119 @@
+//! `orchestrate predict`. It does not know how answers are computed.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::Args;
+use serde_json::json;
+
+use crate::{
+    app::{AppError, PredictOptions, Prediction},
+    base::pool::Pool,
+    cli::{context::Context, run::listen_for_interrupts},
+    frame::{self, FrameError, Table},
+    report::{self, style::counted},
+    stage::work::{Cancel, Progress, Work},
+};
+
+/// Arguments of `predict`.
+#[derive(Debug, Args)]
+pub struct PredictArgs {
+    /// New rows: CSV, Parquet or Arrow; `-` for standard input
+    pub input: String,
+    /// Where the answers go: .csv or .parquet [default: CSV to standard output]
+    #[arg(short, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Take the path of this run [default: latest]
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// Which champion, if the run has several
+    #[arg(long, value_name = "STAGE")]
+    pub stage: Option<String>,
+}
+
+/// Assigns new rows to the segments of a run.
+pub fn predict(context: &Context, args: &PredictArgs) -> Result<ExitCode, AppError> {
+    let project = context.project()?;
+    let cancel = Cancel::new();
+    listen_for_interrupts(&cancel);
+    let work = Work { pool: Pool::new(context.jobs()), cancel, progress: Progress::default() };
+    let input = match args.input.as_str() {
+        "-" => "-".to_string(),
+        path => context.resolve(Path::new(path)).to_string_lossy().into_owned(),
+    };
+    let options = PredictOptions { input, run: args.run.clone(), stage: args.stage.clone() };
+    let prediction = project.predict(&options, &work)?;
+    let output = args.output.as_ref().map(|path| context.resolve(path));
+    match &output {
+        Some(path) => write_file(&prediction.table, path)?,
+        None if context.json => {}
+        None => {
+            let mut text = Vec::new();
+            frame::csv::write(&prediction.table, &mut text)
+                .map_err(into_io("write", Path::new("-")))?;
+            context.print(&String::from_utf8_lossy(&text));
+        }
+    }
+    tell(context, &prediction, output.as_deref());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(context: &Context, prediction: &Prediction, output: Option<&Path>) {
+    if context.json {
+        let mut document = json!({
+            "format": report::json::FORMAT,
+            "run": prediction.run,
+            "model": prediction.model,
+            "rows": prediction.table.n_rows(),
+            "output": output,
+            "notes": prediction.notes,
+        });
+        if output.is_none() {
+            document["predictions"] = report::json::rows(&prediction.table);
+        }
+        context.print_json(&document);
+        return;
+    }
+    for note in &prediction.notes {
+        context.say(&format!("note: {note}\n"));
+    }
+    let rows = counted(prediction.table.n_rows(), "row", "rows");
+    let place = output.map(|p| format!(" -> {}", p.display())).unwrap_or_default();
+    context.say(&format!(
+        "{rows} assigned by run {}, model {}{place}\n",
+        &prediction.run.to_hex()[..12],
+        prediction.model.short()
+    ));
+}
+
+/// Writes the table beside its place and renames it, so that a failure leaves no half file.
+fn write_file(table: &Table, path: &Path) -> Result<(), AppError> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temp = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
+    let written = File::create(&temp).map_err(FrameError::Io).and_then(|file| {
+        let mut sink = BufWriter::new(file);
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("parquet") => frame::parquet::write(table, &mut sink)?,
+            _ => frame::csv::write(table, &mut sink)?,
+        }
+        sink.flush()?;
+        Ok(fs::rename(&temp, path)?)
+    });
+    if written.is_err() {
+        // Best effort: the error that led here is the one to tell.
+        let _ = fs::remove_file(&temp);
+    }
+    written.map_err(into_io("write", path))
+}
+
+fn into_io(intent: &'static str, path: &Path) -> impl FnOnce(FrameError) -> AppError {
+    let path = path.to_path_buf();
+    move |error| match error {
+        FrameError::Io(error) => AppError::io(intent, &path)(error),
+        other => AppError::io(intent, &path)(io::Error::other(other.to_string())),
+    }
+}
