@@ -15,6 +15,7 @@
 //!   a time with an offset is converted to UTC;
 //! - a column without any value is float.
 
+mod bad_rows;
 mod build;
 mod bytes;
 mod dates;
@@ -22,6 +23,7 @@ mod dialect;
 mod document;
 mod error;
 mod infer;
+mod origins;
 mod sniff;
 mod split;
 mod values;
@@ -38,14 +40,17 @@ pub use bytes::read_all;
 pub use dates::DateOrder;
 pub use dialect::{DIALECT_KEY, Declared, Delimiter, Dialect, Options};
 pub use error::CsvError;
+pub use origins::Origins;
 pub use values::NumberFormat;
 pub use write::write;
 
 use self::{
+    bad_rows::BadRows,
     build::{Column, Reading, is_null},
     document::Document,
     infer::{ColumnType, Seen, Verdict},
-    split::{Cells, unquote},
+    origins::Block,
+    split::unquote,
     values::{NumberClass, trim},
 };
 use crate::base::{names, pool::Pool};
@@ -68,52 +73,6 @@ pub struct Sheet {
     pub notes: Vec<String>,
     /// Where each row stands.
     pub origins: Origins,
-}
-
-/// Knows which line of which file a row came from.
-#[derive(Debug)]
-pub struct Origins {
-    documents: Vec<Document>,
-    blocks: Vec<Block>,
-    /// Original rows that were kept, if some were left out.
-    kept: Option<Vec<usize>>,
-}
-
-/// A chunk of records of one document.
-#[derive(Debug)]
-struct Block {
-    document: usize,
-    first_row: usize,
-    cells: Cells,
-}
-
-impl Origins {
-    /// Returns `file:line` of a row of the sheet.
-    pub fn place(&self, row: usize) -> String {
-        let row = self.kept.as_ref().map_or(row, |kept| kept.get(row).copied().unwrap_or(row));
-        let (file, line) = self.locate(row);
-        format!("{file}:{line}")
-    }
-
-    fn locate(&self, row: usize) -> (String, usize) {
-        let after = self.blocks.partition_point(|b| b.first_row <= row);
-        let Some(block) = after.checked_sub(1).and_then(|i| self.blocks.get(i)) else {
-            return (String::new(), 0);
-        };
-        let document = &self.documents[block.document];
-        (document.file.clone(), document.line(block.cells.offset(row - block.first_row)))
-    }
-
-    fn value(&self, row: usize, column: &str) -> String {
-        let after = self.blocks.partition_point(|b| b.first_row <= row);
-        let block = after.checked_sub(1).and_then(|i| self.blocks.get(i));
-        let cell = block.and_then(|block| {
-            let document = &self.documents[block.document];
-            let column = document.names.iter().position(|n| n == column)?;
-            block.cells.column(&document.text, column).nth(row - block.first_row)
-        });
-        unquote(cell.unwrap_or_default()).trim().to_string()
-    }
 }
 
 /// Reads files of the same columns, one after the other, into one sheet. `go_on` hears how many more rows
@@ -436,82 +395,6 @@ fn join(
         })
     });
     joined.into_iter().collect()
-}
-
-/// Rows that were left out, and the first of each sort.
-#[derive(Default)]
-struct BadRows {
-    n_ragged: usize,
-    n_misfits: usize,
-    firsts: Vec<String>,
-}
-
-impl BadRows {
-    fn ragged(
-        &mut self,
-        origins: &Origins,
-        expected: usize,
-        options: &Options,
-    ) -> Result<(), CsvError> {
-        let all =
-            origins.blocks.iter().flat_map(|b| b.cells.ragged.iter().map(|r| (b.document, *r)));
-        for (i, (document, ragged)) in all.enumerate() {
-            self.n_ragged += 1;
-            if i > 0 {
-                continue;
-            }
-            let document = &origins.documents[document];
-            let error = CsvError::Ragged {
-                file: document.file.clone(),
-                line: document.line(ragged.offset),
-                expected,
-                found: ragged.found,
-            };
-            if !options.skip_bad_rows {
-                return Err(error);
-            }
-            self.firsts.push(error.to_string());
-        }
-        Ok(())
-    }
-
-    fn misfits(
-        &mut self,
-        origins: &Origins,
-        misfits: &[(usize, usize)],
-        names: &[String],
-        types: &[ColumnType],
-        options: &Options,
-    ) -> Result<(), CsvError> {
-        self.n_misfits = misfits.len();
-        let Some(&(row, j)) = misfits.first() else { return Ok(()) };
-        let (file, line) = origins.locate(row);
-        let error = CsvError::Misfit {
-            file,
-            line,
-            column: names[j].clone(),
-            value: shortened(&origins.value(row, &names[j])),
-            expected: types[j].expected(),
-        };
-        if !options.skip_bad_rows {
-            return Err(error);
-        }
-        self.firsts.push(error.to_string());
-        Ok(())
-    }
-
-    fn note(&self) -> Option<String> {
-        let n = self.n_ragged + self.n_misfits;
-        let rows = if n == 1 { "row" } else { "rows" };
-        (n > 0).then(|| format!("{n} {rows} left out; first: {}", self.firsts.join("; ")))
-    }
-}
-
-fn shortened(value: &str) -> String {
-    match value.char_indices().nth(60) {
-        Some((end, _)) => format!("{}...", &value[..end]),
-        None => value.to_string(),
-    }
 }
 
 fn dialect_of(

@@ -177,3 +177,61 @@ fn a_caller_can_stop() {
     let stopped = read(vec![source], &Options::default(), &Pool::new(1), &|_| false);
     assert!(matches!(stopped, Err(CsvError::Stopped)));
 }
+
+#[test]
+fn no_text_makes_it_panic() {
+    let pieces = [
+        ",",
+        ";",
+        "\t",
+        "\"",
+        "\n",
+        "\r\n",
+        "\r",
+        " ",
+        "a",
+        "1",
+        "-",
+        ".",
+        "0",
+        "1e9",
+        "é",
+        "2024-01-02",
+        "1/2/2024",
+        "true",
+        "\u{feff}",
+        "\u{0}",
+        "|",
+        "+",
+        ":",
+        "12:30",
+        "\"\"",
+        "99999999999999999999",
+    ];
+    let mut read_as_table = 0;
+    for seed in 0..6_000_u64 {
+        let mut state = seed * 2 + 1;
+        let mut below = |n: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (state >> 33) as usize % n
+        };
+        let text: String = (0..below(40)).map(|_| pieces[below(pieces.len())]).collect();
+        let options = Options {
+            header: below(2) == 0,
+            skip_bad_rows: below(2) == 0,
+            delimiter: [None, Some(Delimiter::Byte(b',')), Some(Delimiter::Whitespace)][below(3)],
+            numbers: NumberFormat {
+                decimal: [b'.', b','][below(2)],
+                thousands: [None, Some(b' ')][below(2)],
+            },
+            date_order: [None, Some(DateOrder::Mdy)][below(2)],
+            ..Options::default()
+        };
+        if let Ok(sheet) = read_with(&text, &options, 1) {
+            assert!(sheet.columns.iter().all(|c| c.len() == sheet.n_rows), "{text:?}");
+            (0..sheet.n_rows).for_each(|row| drop(sheet.origins.place(row)));
+            read_as_table += 1;
+        }
+    }
+    assert!(read_as_table > 1_000, "{read_as_table}");
+}
