@@ -143,7 +143,7 @@ impl Profile<'_> {
             }
             let names: Vec<String> =
                 shown.iter().map(|&i| page::value(&self.columns[i].name)).collect();
-            let heat = Heat { rows: &names, columns: &names, full: 1.0, decimals: 2 };
+            let heat = Heat { rows: &names, columns: &names, upright: true };
             let n = self.columns.len();
             let mut grid = vec![f64::NAN; n * n];
             for pair in self.pairs.iter().filter(|p| p.method == method) {
@@ -153,7 +153,10 @@ impl Profile<'_> {
             out.push_str(&format!(
                 "<div><h3>{}</h3>\n{}</div>\n",
                 page::escape(heading),
-                heat.html(|i, j| if i == j { 1.0 } else { grid[shown[i] * n + shown[j]] })
+                heat.html(|i, j| {
+                    let value = if i == j { 1.0 } else { grid[shown[i] * n + shown[j]] };
+                    (!value.is_nan()).then(|| (value, number::fixed(value, 2)))
+                })
             ));
         }
         if out.is_empty() {

@@ -91,6 +91,8 @@ pub struct Frame<'a> {
     pub y: (f64, f64),
     /// Width and height of the view box.
     pub size: (f64, f64),
+    /// Whether labels of the x axis are long and stand on a slant.
+    pub slanted: bool,
 }
 
 const LEFT: f64 = 44.0;
@@ -99,7 +101,12 @@ const TOP: f64 = 8.0;
 impl Frame<'_> {
     fn scales(&self) -> (Scale, Scale) {
         let (width, height) = self.size;
-        let bottom = height - if self.x_title.is_empty() { 22.0 } else { 36.0 };
+        let bottom = height
+            - match (self.slanted, self.x_title.is_empty()) {
+                (true, _) => 88.0,
+                (false, true) => 22.0,
+                (false, false) => 36.0,
+            };
         (Scale::new(self.x, (LEFT, width - 10.0)), Scale::new(self.y, (bottom, TOP)))
     }
 
@@ -120,11 +127,17 @@ impl Frame<'_> {
         }
         let bottom = y.at(self.y.0);
         for (at, text) in &self.x_ticks {
-            let px = x.at(*at);
+            let (px, py) = (x.at(*at), bottom + 14.0);
+            let place = if self.slanted {
+                format!(
+                    "x=\"{px}\" y=\"{py:.2}\" text-anchor=\"end\" transform=\"rotate(-38 {px} {py:.2})\""
+                )
+            } else {
+                format!("x=\"{px}\" y=\"{py:.2}\" text-anchor=\"middle\"")
+            };
             let _ = writeln!(
                 out,
-                "<path class=\"grid\" d=\"M{px} {TOP}V{bottom}\"/><text x=\"{px}\" y=\"{:.2}\" text-anchor=\"middle\">{}</text>",
-                bottom + 14.0,
+                "<path class=\"grid\" d=\"M{px} {TOP}V{bottom}\"/><text {place}>{}</text>",
                 escape(text)
             );
         }
@@ -228,6 +241,7 @@ mod tests {
             y_ticks: vec![],
             y: (0.0, 1.0),
             size: (300.0, 200.0),
+            slanted: false,
         };
         let points = vec![(0.0, 0.0), (1.0, f64::NAN), (2.0, 1.0)];
         let svg = frame.lines(&[Line { name: "a".into(), segment: 0, points }]);

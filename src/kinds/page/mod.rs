@@ -134,23 +134,23 @@ pub fn stacking_table(head: &[&str], numeric: &[bool], rows: &[Vec<String>]) -> 
     table(head, numeric, rows).replacen("<table>", "<table class=\"stacking\">", 1)
 }
 
-/// A square or oblong table of values in -1..=1, shaded by size and sign.
+/// A square or oblong table of shaded cells.
 pub struct Heat<'a> {
     /// Names of the rows, as HTML.
     pub rows: &'a [String],
     /// Names of the columns, as HTML.
     pub columns: &'a [String],
-    /// What saturates the shade.
-    pub full: f64,
-    /// Decimals in a cell.
-    pub decimals: usize,
+    /// Whether the columns' names are long and stand upright.
+    pub upright: bool,
 }
 
 impl Heat<'_> {
-    /// Returns the table; `cell` gives the value of row i, column j (NaN: empty).
-    pub fn html(&self, cell: impl Fn(usize, usize) -> f64) -> String {
-        let mut out = String::from(
-            "<div class=\"scroll\" tabindex=\"0\"><table class=\"heat\">\n<thead><tr><td></td>",
+    /// Returns the table; `cell` gives the shade of row i, column j (-1 to 1, the sign being the hue) and
+    /// its plain text; `None` is an empty cell.
+    pub fn html(&self, cell: impl Fn(usize, usize) -> Option<(f64, String)>) -> String {
+        let class = if self.upright { "heat upright" } else { "heat" };
+        let mut out = format!(
+            "<div class=\"scroll\" tabindex=\"0\"><table class=\"{class}\">\n<thead><tr><td></td>",
         );
         for name in self.columns {
             let _ = write!(out, "<th scope=\"col\"><span>{name}</span></th>");
@@ -159,32 +159,36 @@ impl Heat<'_> {
         for (i, name) in self.rows.iter().enumerate() {
             let _ = write!(out, "<tr><th scope=\"row\">{name}</th>");
             for j in 0..self.columns.len() {
-                self.write_cell(cell(i, j), &mut out);
+                write_cell(cell(i, j), &mut out);
             }
             out.push_str("</tr>\n");
         }
         out + "</tbody>\n</table></div>\n"
     }
+}
 
-    fn write_cell(&self, value: f64, out: &mut String) {
-        if value.is_nan() {
-            out.push_str("<td></td>");
-            return;
-        }
-        let strength = (value.abs() / self.full).min(1.0);
-        let class = match (value < 0.0, strength > 0.55) {
-            (true, true) => "neg deep",
-            (true, false) => "neg",
-            (false, true) => "pos deep",
-            (false, false) => "pos",
-        };
-        let _ = write!(
-            out,
-            "<td class=\"{class}\" style=\"--a:{}\">{}</td>",
-            number::fixed(0.9 * strength, 2),
-            number::fixed(value, self.decimals)
-        );
-    }
+/// Shade from which white text reads better than black: where the colours of style.css reach a relative
+/// luminance of 0.18.
+const DEEP: f64 = 0.82;
+
+fn write_cell(cell: Option<(f64, String)>, out: &mut String) {
+    let Some((shade, text)) = cell else {
+        out.push_str("<td></td>");
+        return;
+    };
+    let strength = shade.abs().min(1.0);
+    let class = match (shade < 0.0, strength > DEEP) {
+        (true, true) => "neg deep",
+        (true, false) => "neg",
+        (false, true) => "pos deep",
+        (false, false) => "pos",
+    };
+    let _ = write!(
+        out,
+        "<td class=\"{class}\" style=\"--a:{}\">{}</td>",
+        number::fixed(strength, 2),
+        escape(&text)
+    );
 }
 
 #[cfg(test)]
@@ -212,8 +216,9 @@ mod tests {
     #[test]
     fn shades_follow_sign_and_size() {
         let names = ["a".to_string()];
-        let heat = Heat { rows: &names, columns: &names, full: 1.0, decimals: 2 };
-        assert!(heat.html(|_, _| -0.9).contains("class=\"neg deep\" style=\"--a:0.81\">−0.90<"));
-        assert!(heat.html(|_, _| f64::NAN).contains("<td></td></tr>"));
+        let heat = Heat { rows: &names, columns: &names, upright: false };
+        let html = heat.html(|_, _| Some((-0.9, "<b>".to_string())));
+        assert!(html.contains("class=\"neg deep\" style=\"--a:0.90\">&lt;b&gt;<"));
+        assert!(heat.html(|_, _| None).contains("<td></td></tr>"));
     }
 }
