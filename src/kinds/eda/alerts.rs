@@ -16,6 +16,7 @@ use crate::{
             dates::{date_like, number_like},
             yaml,
         },
+        ids,
         page::number,
     },
     ml::stats::Levels,
@@ -107,7 +108,8 @@ pub fn all(
     let mut alerts = Vec::new();
     table_alerts(n_rows, n_duplicates, &mut alerts);
     if n_rows > 0 {
-        let has_id = columns.iter().any(|c| c.is_id);
+        // A source without an id gets row numbers, which a real id should replace.
+        let has_id = columns.iter().any(|c| c.is_id && c.name != ids::ROW);
         for (index, column) in columns.iter().enumerate().filter(|(_, c)| !c.is_id) {
             Finder { column, index, has_id, settings, alerts: &mut alerts }.find();
         }
@@ -341,14 +343,17 @@ impl Finder<'_> {
         let found: Vec<_> = levels.names.iter().filter_map(|text| date_like(text)).collect();
         let day_first = found.iter().all(|d| d.day_first);
         let month_first = found.iter().all(|d| d.month_first);
-        let (order, words) = match (day_first, month_first) {
-            (true, true) => ("dmy", "dates whose day and month cannot be told apart"),
-            (true, false) => ("dmy", "dates, day first, kept as text"),
-            (false, true) => ("mdy", "dates, month first, kept as text"),
-            (false, false) => ("dmy", "dates of which some have the day first, some the month"),
-        };
         let name = yaml::scalar(&self.column.name);
-        let advice = format!("types: {{ {name}: date_{order} }}");
+        let order = |order| format!("date_order: {{ {name}: {order} }}");
+        let (advice, words) = match (day_first, month_first) {
+            (true, true) => (order("dmy"), "dates whose day and month cannot be told apart"),
+            (true, false) => (order("dmy"), "dates, day first, kept as text"),
+            (false, true) => (order("mdy"), "dates, month first, kept as text"),
+            (false, false) => (
+                format!("types: {{ {name}: text }}  # no one order of day and month fits all"),
+                "dates of which some have the day first, some the month",
+            ),
+        };
         self.add(Severity::Warning, "ambiguous_dates", share, words, advice);
     }
 }
