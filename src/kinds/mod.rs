@@ -21,6 +21,8 @@ pub mod predict_batch;
 pub mod prepare;
 pub mod reread;
 pub mod schema;
+pub mod segments;
+pub mod segments_profile;
 pub mod select_classifier;
 pub mod select_clustering;
 pub mod transform_apply;
@@ -42,6 +44,7 @@ pub static ALL: &[&dyn Kind] = &[
     &cluster_hierarchical::ClusterHierarchical,
     &cluster_dbscan::ClusterDbscan,
     &select_clustering::SelectClustering,
+    &segments_profile::SegmentsProfile,
     &classify_forest::ClassifyForest,
     &classify_xgboost::ClassifyXgboost,
     &classify_logistic::ClassifyLogistic,

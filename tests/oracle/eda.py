@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes eda.json: a small table and what pandas, numpy and scipy say of it.
+"""Makes eda.json: a small table and what pandas, numpy and scipy say of it, in all and by segment.
 
 Made with Python 3.11, numpy 2.4.6, pandas 3.1.1, scipy 1.17.1.
 Usage: python eda.py > eda.json
@@ -70,6 +70,26 @@ def pairs(frame):
     return out
 
 
+def segments(frame):
+    """Every column in every segment: [segment, column, level, figures...], as the `profile` artifact has them."""
+    labels = np.random.default_rng(7).choice([0, 1, 2, -1], len(frame), p=[0.5, 0.3, 0.15, 0.05])
+    rows = []
+    for segment in sorted(set(labels.tolist())):
+        part = frame[labels == segment]
+        for name in ["normal", "spend", "visits", "tiny"]:
+            own, every = part[name], frame[name]
+            rows.append([segment, name, None, int(own.count()),
+                         [none(own.mean()), none(own.median()), none(own.std()),
+                          none((own.mean() - every.mean()) / every.std()), none(own.mean() / every.mean() - 1)]])
+        for name in ["plan", "channel"]:
+            own, every = part[name].value_counts(), frame[name].value_counts(normalize=True)
+            for level in every.index:
+                count = int(own.get(level, 0))
+                share = count / own.sum()
+                rows.append([segment, name, level, count, [share, share / every[level]]])
+    return {"labels": labels.tolist(), "profile": rows}
+
+
 def main():
     frame = table()
     columns = {}
@@ -79,7 +99,8 @@ def main():
     result = {"table": columns,
               "columns": {name: describe(frame[name]) for name in numeric},
               "histograms": {name: histogram(frame[name], 30) for name in ["normal", "spend", "tiny"]},
-              "correlations": pairs(frame)}
+              "correlations": pairs(frame),
+              "segments": segments(frame)}
     print(json.dumps(result, separators=(",", ":")))
 
 

@@ -1,0 +1,38 @@
+//! The parts of `segments.profile`: figures of every column in every segment, what tells segments apart
+//! in words, and the page. It does not know how a stage is run; [`crate::kinds::segments_profile`] does.
+
+pub mod cards;
+pub mod figures;
+pub mod join;
+pub mod map;
+pub mod names;
+pub mod page;
+pub mod selection;
+pub mod tables;
+pub mod traits;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// The parameters of `segments.profile`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Names that a person gave, by segment number.
+    pub names: BTreeMap<String, String>,
+    /// How many telling traits a segment gets.
+    pub traits: usize,
+    /// Levels of a category told one by one; the rest are one.
+    pub top_levels: usize,
+    /// Whether raw values stay out of every output.
+    pub redact: bool,
+}
+
+/// Returns how a segment is called in a few characters: its number, or `noise`.
+pub fn label(segment: i32) -> String {
+    if segment < 0 { "noise".to_string() } else { segment.to_string() }
+}
