@@ -13,6 +13,9 @@ pub mod cluster_kmeans;
 pub mod command;
 pub mod eda;
 pub mod eda_profile;
+pub mod expressions;
+pub mod features_derive;
+pub mod features_sql;
 pub mod ids;
 pub mod ingest_csv;
 pub mod ingest_parquet;
@@ -36,6 +39,8 @@ use crate::stage::kind::Kind;
 pub static ALL: &[&dyn Kind] = &[
     &ingest_csv::IngestCsv,
     &ingest_parquet::IngestParquet,
+    &features_derive::FeaturesDerive,
+    &features_sql::FeaturesSql,
     &eda_profile::EdaProfile,
     &transform_fit::TransformFit,
     &transform_apply::TransformApply,
