@@ -14,8 +14,10 @@ pub mod command;
 pub mod eda;
 pub mod eda_profile;
 pub mod expressions;
+pub mod features_aggregate;
 pub mod features_derive;
 pub mod features_sql;
+pub mod groups;
 pub mod ids;
 pub mod ingest_csv;
 pub mod ingest_parquet;
@@ -40,6 +42,7 @@ pub static ALL: &[&dyn Kind] = &[
     &ingest_csv::IngestCsv,
     &ingest_parquet::IngestParquet,
     &features_derive::FeaturesDerive,
+    &features_aggregate::FeaturesAggregate,
     &features_sql::FeaturesSql,
     &eda_profile::EdaProfile,
     &transform_fit::TransformFit,
