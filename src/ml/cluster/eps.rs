@@ -12,7 +12,7 @@
 use crate::{
     ml::{
         Matrix,
-        cluster::{check_input, dbscan},
+        cluster::{check_input, dbscan::Searcher},
         error::MlError,
     },
     stage::work::Work,
@@ -29,12 +29,13 @@ pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<f64, MlError>
     check_input(x, 2)?;
     // `min_samples` counts the row itself.
     let n_neighbours = min_samples.saturating_sub(1).clamp(1, x.n_rows() - 1);
-    let mut curve = dbscan::neighbour_distances(x, n_neighbours, work)?;
+    let searcher = Searcher::new(x);
+    let mut curve = searcher.neighbour_distances(n_neighbours, work)?;
     curve.sort_by(f64::total_cmp);
     let textbook = knee(&curve);
     let mut at = textbook;
     while at >= curve.len() / 2 && curve[at] > 0.0 {
-        if separates(&dbscan::labels(x, curve[at], min_samples, work)?) {
+        if separates(&searcher.cluster(curve[at], min_samples, work)?.labels) {
             return Ok(curve[at]);
         }
         at = knee(&curve[..=at]).min(at.saturating_sub(curve.len().div_ceil(10)));
@@ -82,7 +83,7 @@ fn separates(labels: &[i32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ml::rng::Rng;
+    use crate::ml::{cluster::dbscan, rng::Rng};
 
     #[test]
     fn knees_of_simple_curves() {
@@ -105,7 +106,7 @@ mod tests {
         let x = Matrix::new(403, 2, values);
         let work = Work::alone(2);
         let eps = auto(&x, 5, &work).unwrap();
-        let labels = dbscan::labels(&x, eps, 5, &work).unwrap();
+        let labels = dbscan::fit(&x, eps, 5, &work).unwrap().labels;
         assert!(separates(&labels), "eps {eps}");
         assert!((0.4..3.0).contains(&eps), "eps {eps}");
     }

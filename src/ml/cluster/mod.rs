@@ -16,6 +16,7 @@ pub mod silhouette;
 mod cholesky;
 mod linkage;
 mod moments;
+mod neighbours;
 mod seeding;
 mod ward;
 

@@ -1,0 +1,197 @@
+//! Rows near a point: a balanced tree of boxes over panels of rows.
+//! It does not know what the neighbours are for.
+//!
+//! Source: Bentley, "Multidimensional binary search trees used for associative searching", CACM 18 (1975). Leaves hold up to
+//! eight panels, so that in many dimensions, where no box can be left out, a query is a plain pass over panels.
+//! Answers are sets and distances of pairs, so the shape of the tree reaches no result. A box is never farther than
+//! a row in it, not even by rounding: both sum the same features in the same order, and each rounding
+//! is monotone.
+
+use std::ops::Range;
+
+use crate::ml::{
+    Matrix,
+    cluster::panels::{LANES, Panels, squared_distances},
+};
+
+/// Most rows in a leaf.
+const LEAF_ROWS: usize = 8 * LANES;
+
+/// A search tree over the rows of a matrix.
+pub(super) struct Neighbours {
+    panels: Panels,
+    /// The row in each slot of the panels.
+    rows: Vec<usize>,
+    /// The root is node 0; children come after their parents.
+    nodes: Vec<Node>,
+}
+
+struct Node {
+    slots: Range<usize>,
+    children: Option<[usize; 2]>,
+    /// Least and largest value of each feature.
+    bounds: Vec<[f64; 2]>,
+}
+
+impl Neighbours {
+    /// Builds the tree in O(n d log n).
+    pub(super) fn new(x: &Matrix) -> Neighbours {
+        let mut rows: Vec<usize> = (0..x.n_rows()).collect();
+        let mut nodes = Vec::new();
+        if !rows.is_empty() {
+            build(x, &mut rows, 0, &mut nodes);
+        }
+        Neighbours { panels: Panels::new(&x.select_rows(&rows)), rows, nodes }
+    }
+
+    /// Returns the number of nodes.
+    pub(super) fn n_nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Returns the nodes that hold each row, from the root to its leaf, as one list of nodes a leaf, and the rows
+    /// of that leaf.
+    pub(super) fn leaves(&self) -> Vec<(Vec<usize>, &[usize])> {
+        let mut leaves = Vec::new();
+        let mut paths = vec![vec![0]];
+        while let Some(path) = paths.pop() {
+            let Some(node) = path.last().and_then(|&last| self.nodes.get(last)) else { continue };
+            match node.children {
+                None => leaves.push((path, &self.rows[node.slots.clone()])),
+                Some(children) => paths.extend(
+                    children
+                        .map(|child| path.iter().copied().chain([child]).collect::<Vec<usize>>()),
+                ),
+            }
+        }
+        leaves
+    }
+
+    /// Shows `visit` the rows of every panel that may lie within the squared `radius` of `point`, with their
+    /// squared distances, near boxes first. `visit` returns the squared radius that counts from then on; a
+    /// negative one ends the search. Nodes that `enter` refuses are left out.
+    pub(super) fn search(
+        &self,
+        point: &[f64],
+        mut radius: f64,
+        enter: impl Fn(usize) -> bool,
+        mut visit: impl FnMut(&[usize], &[f64; LANES]) -> f64,
+    ) {
+        let mut waiting: Vec<(f64, usize)> = Vec::with_capacity(32);
+        if !self.nodes.is_empty() && enter(0) {
+            waiting.push((self.nodes[0].squared_distance(point), 0));
+        }
+        while let Some((distance, node)) = waiting.pop() {
+            if distance > radius {
+                continue;
+            }
+            let node = &self.nodes[node];
+            let Some(children) = node.children else {
+                for first in node.slots.clone().step_by(LANES) {
+                    let distances = squared_distances(self.panels.panel(first / LANES), point);
+                    let end = (first + LANES).min(node.slots.end);
+                    radius = visit(&self.rows[first..end], &distances);
+                }
+                continue;
+            };
+            let entry = |child: usize| (self.nodes[child].squared_distance(point), child);
+            let [a, b] = children.map(entry);
+            let (near, far) = if b.0 < a.0 { (b, a) } else { (a, b) };
+            for next in [far, near] {
+                if next.0 <= radius && enter(next.1) {
+                    waiting.push(next);
+                }
+            }
+        }
+    }
+}
+
+impl Node {
+    fn squared_distance(&self, point: &[f64]) -> f64 {
+        let mut sum = 0.0;
+        for ([least, largest], p) in self.bounds.iter().zip(point) {
+            let d = (least - p).max(p - largest).max(0.0);
+            sum += d * d;
+        }
+        sum
+    }
+}
+
+/// Appends the node over `rows`, which fill the slots from `start`, and those below it; returns its number.
+fn build(x: &Matrix, rows: &mut [usize], start: usize, nodes: &mut Vec<Node>) -> usize {
+    let number = nodes.len();
+    let bounds = bounds(x, rows);
+    let spread = |j: &usize| bounds[*j][1] - bounds[*j][0];
+    let widest = (0..bounds.len()).max_by(|a, b| spread(a).total_cmp(&spread(b))).unwrap_or(0);
+    nodes.push(Node { slots: start..start + rows.len(), children: None, bounds });
+    if rows.len() > LEAF_ROWS {
+        // Halves begin at a panel's first lane.
+        let half = (rows.len() / 2).next_multiple_of(LANES);
+        rows.select_nth_unstable_by(half, |&a, &b| {
+            x.row(a)[widest].total_cmp(&x.row(b)[widest]).then(a.cmp(&b))
+        });
+        let (lower, upper) = rows.split_at_mut(half);
+        let children = [build(x, lower, start, nodes), build(x, upper, start + half, nodes)];
+        nodes[number].children = Some(children);
+    }
+    number
+}
+
+fn bounds(x: &Matrix, rows: &[usize]) -> Vec<[f64; 2]> {
+    let mut bounds = vec![[f64::INFINITY, f64::NEG_INFINITY]; x.n_cols()];
+    for &row in rows {
+        for ([least, largest], v) in bounds.iter_mut().zip(x.row(row)) {
+            *least = least.min(*v);
+            *largest = largest.max(*v);
+        }
+    }
+    bounds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ml::{cluster::oracle::blobs, math};
+
+    #[test]
+    fn nothing_within_the_radius_is_missed() {
+        for (n_rows, n_cols) in [(1, 1), (7, 2), (64, 3), (65, 2), (1000, 2), (500, 12)] {
+            let x = blobs(n_rows, n_cols, 3, 4);
+            let index = Neighbours::new(&x);
+            for i in (0..n_rows).step_by(17) {
+                for radius in [0.0, 1.0, 9.0, 400.0] {
+                    let mut found = Vec::new();
+                    index.search(
+                        x.row(i),
+                        radius,
+                        |_| true,
+                        |rows, distances| {
+                            let near = rows.iter().zip(distances).filter(|(_, d)| **d <= radius);
+                            found.extend(near.map(|(row, _)| *row));
+                            radius
+                        },
+                    );
+                    found.sort_unstable();
+                    let near = |j: &usize| math::squared_distance(x.row(i), x.row(*j)) <= radius;
+                    let expected: Vec<usize> = (0..n_rows).filter(near).collect();
+                    assert_eq!(found, expected, "{n_rows} x {n_cols}, radius {radius}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn leaves_hold_every_row_once_below_the_root() {
+        let x = blobs(700, 3, 2, 1);
+        let index = Neighbours::new(&x);
+        let mut rows = Vec::new();
+        for (path, members) in index.leaves() {
+            assert_eq!(path[0], 0);
+            assert!(members.len() <= LEAF_ROWS);
+            rows.extend_from_slice(members);
+        }
+        rows.sort_unstable();
+        assert_eq!(rows, (0..700).collect::<Vec<usize>>());
+        assert!(Neighbours::new(&Matrix::zeros(0, 2)).leaves().is_empty());
+    }
+}
