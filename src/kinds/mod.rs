@@ -16,6 +16,7 @@ pub mod eda_profile;
 pub mod expressions;
 pub mod features_aggregate;
 pub mod features_derive;
+pub mod features_join;
 pub mod features_sql;
 pub mod groups;
 pub mod ids;
@@ -43,6 +44,7 @@ pub static ALL: &[&dyn Kind] = &[
     &ingest_parquet::IngestParquet,
     &features_derive::FeaturesDerive,
     &features_aggregate::FeaturesAggregate,
+    &features_join::FeaturesJoin,
     &features_sql::FeaturesSql,
     &eda_profile::EdaProfile,
     &transform_fit::TransformFit,
