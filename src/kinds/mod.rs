@@ -17,6 +17,7 @@ pub mod expressions;
 pub mod features_aggregate;
 pub mod features_derive;
 pub mod features_join;
+pub mod features_rfm;
 pub mod features_sql;
 pub mod groups;
 pub mod ids;
@@ -45,6 +46,7 @@ pub static ALL: &[&dyn Kind] = &[
     &features_derive::FeaturesDerive,
     &features_aggregate::FeaturesAggregate,
     &features_join::FeaturesJoin,
+    &features_rfm::FeaturesRfm,
     &features_sql::FeaturesSql,
     &eda_profile::EdaProfile,
     &transform_fit::TransformFit,
