@@ -1,22 +1,25 @@
 //! `select.classifier`: the best of several classifier stages by one metric, and why.
 //! It does not know how any of them was trained.
 
-use std::{collections::HashMap, io::Read, sync::Arc};
+use std::{io::Read, sync::Arc};
 
-use arrow::array::{ArrayRef, BooleanArray, Int64Array};
+use arrow::{
+    array::{ArrayRef, BooleanArray, Int64Array},
+    datatypes::{DataType, Field},
+};
 use serde::Deserialize;
 
 use crate::{
     base::canon,
     frame::{
         FrameError, Table,
-        table::{float_array, text_array},
+        table::{float_array, schema_with_id, text_array},
     },
     ml::classify::scores,
     stage::{
         ctx::{Candidate, StageCtx},
         error::StageError,
-        kind::{FixedOutput, InputPort, Inputs, Kind, PortType},
+        kind::{Checked, FixedOutput, Given, InputPort, Inputs, Kind, PortType},
         params::{Param, Shape},
     },
 };
@@ -88,6 +91,14 @@ impl Kind for SelectClassifier {
                 help: "the winner's model, byte for byte",
             },
         ]
+    }
+
+    fn check(&self, _given: &Given) -> Checked {
+        let mut checked = Checked::default();
+        let fields = leaderboard_fields().map(|(name, ty)| Field::new(name, ty, true)).collect();
+        let schema = Arc::new(schema_with_id(fields, None));
+        checked.schemas.insert("leaderboard".to_string(), schema);
+        checked
     }
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
@@ -164,7 +175,7 @@ fn rank(entries: &mut [Entry<'_>], params: &Params) -> Result<(), StageError> {
     let second = entries.get(1).filter(|e| e.merit.is_some()).map(|e| e.candidate.name.clone());
     for (i, entry) in entries.iter_mut().enumerate() {
         let Some(merit) = entry.merit else {
-            entry.reason = format!("has no {what}");
+            entry.reason = format!("not eligible: has no {what}");
             continue;
         };
         entry.rank = Some(i + 1);
@@ -176,12 +187,15 @@ fn rank(entries: &mut [Entry<'_>], params: &Params) -> Result<(), StageError> {
         };
         let value = format!("{:.4}", merit.abs());
         entry.reason = match (i, &second) {
-            (0, None) => format!("{what} is {value}; no other candidate has one"),
+            (0, None) => format!("chosen: the only candidate with {what}, {value}"),
             (0, Some(second)) if merits[1] == merit => {
-                format!("{what} is {value}, equal to `{second}` and first by name")
+                format!("chosen: best {what}, {value}, equal to `{second}` but first by name")
             }
             (0, Some(second)) => {
-                format!("best {what}: {value}, {:.4} better than `{second}`", merit - merits[1])
+                format!(
+                    "chosen: best {what}, {value}, {:.4} better than `{second}`",
+                    merit - merits[1]
+                )
             }
             _ if merit == best => {
                 format!("{what} is {value}, equal to `{first}`, which is first by name")
@@ -203,6 +217,19 @@ fn judged_alike(entries: &[Entry<'_>]) -> Result<bool, StageError> {
         ids = Some(own);
     }
     Ok(true)
+}
+
+fn leaderboard_fields() -> impl Iterator<Item = (&'static str, DataType)> {
+    let texts = ["stage", "algorithm", "params"].map(|name| (name, DataType::Utf8));
+    let metrics = scores::NAMES.map(|name| (name, DataType::Float64));
+    let verdict = [
+        ("eligible", DataType::Boolean),
+        ("reason", DataType::Utf8),
+        ("score", DataType::Float64),
+        ("rank", DataType::Int64),
+        ("chosen", DataType::Boolean),
+    ];
+    texts.into_iter().chain(metrics).chain(verdict)
 }
 
 fn leaderboard(entries: &[Entry<'_>]) -> Result<Table, FrameError> {
@@ -228,7 +255,7 @@ fn leaderboard(entries: &[Entry<'_>]) -> Result<Table, FrameError> {
     columns.push(("score", float_array(entries.iter().map(|e| e.score).collect())));
     columns.push(("rank", Arc::new(rank)));
     columns.push(("chosen", Arc::new(chosen)));
-    Table::new(None, columns)?.with_metadata(HashMap::new())
+    Table::new(None, columns)
 }
 
 fn copy_model(ctx: &mut StageCtx<'_>, winner: &Candidate) -> Result<(), StageError> {
@@ -302,30 +329,20 @@ mod tests {
         ];
         let out = select(json!({}), &given).unwrap();
         let board = out.table("leaderboard").unwrap();
-        let expected = [
-            "stage",
-            "algorithm",
-            "params",
-            "accuracy",
-            "macro_f1",
-            "balanced_accuracy",
-            "log_loss",
-            "roc_auc_ovr",
-            "eligible",
-            "reason",
-            "score",
-            "rank",
-            "chosen",
-        ];
+        let known =
+            SelectClassifier.check(&Given::default()).schemas.remove("leaderboard").unwrap();
+        assert_eq!(board.schema(), known);
+        let verdict = ["eligible", "reason", "score", "rank", "chosen"];
+        let expected = [&["stage", "algorithm", "params"][..], &scores::NAMES, &verdict].concat();
         assert_eq!(board.names(), expected);
         assert_eq!(column(&board, "stage"), ["b", "c", "a", "d"]);
         assert_eq!(
             column(&board, "reason"),
             [
-                "macro_f1 on the test rows is 0.9000, equal to `c` and first by name",
+                "chosen: best macro_f1 on the test rows, 0.9000, equal to `c` but first by name",
                 "macro_f1 on the test rows is 0.9000, equal to `b`, which is first by name",
                 "macro_f1 on the test rows is 0.8000, 0.1000 worse than `b`",
-                "has no macro_f1 on the test rows",
+                "not eligible: has no macro_f1 on the test rows",
             ]
         );
         assert_eq!(board.floats("score").unwrap()[..3], [1.0, 1.0, 0.0]);
@@ -347,7 +364,7 @@ mod tests {
         assert_eq!(
             column(&board, "reason"),
             [
-                "best log_loss on the cv rows: 0.3000, 0.5000 better than `a`",
+                "chosen: best log_loss on the cv rows, 0.3000, 0.5000 better than `a`",
                 "log_loss on the cv rows is 0.8000, 0.5000 worse than `b`",
             ]
         );

@@ -1,15 +1,40 @@
 //! Metrics, confusion and importance as tables. It does not know how answers came about.
 
-use arrow::array::ArrayRef;
+use std::{collections::BTreeMap, sync::Arc};
+
+use arrow::{
+    array::ArrayRef,
+    datatypes::{DataType, Field, SchemaRef},
+};
 
 use super::labelled::Classes;
 use crate::{
     frame::{
         FrameError, Table,
-        table::{float_array, int_array, segment_array, text_array},
+        table::{float_array, int_array, schema_with_id, segment_array, text_array},
     },
     ml::classify::scores,
 };
+
+/// Returns the schemas of the tables that look the same whatever the data. A confusion holds the values of
+/// a target as text, segments as numbers.
+pub fn schemas(of_target: bool) -> BTreeMap<String, SchemaRef> {
+    use DataType::{Float64, Int32, Int64, Utf8};
+    let class = if of_target { Utf8 } else { Int32 };
+    let tables = [
+        ("metrics", vec![("split", Utf8), ("metric", Utf8), ("value", Float64), ("std", Float64)]),
+        ("confusion", vec![("actual", class.clone()), ("predicted", class), ("count", Int64)]),
+        (
+            "importance",
+            vec![("feature", Utf8), ("importance", Float64), ("std", Float64), ("method", Utf8)],
+        ),
+    ];
+    let schema = |columns: Vec<(&str, DataType)>| {
+        let fields = columns.into_iter().map(|(name, ty)| Field::new(name, ty, true)).collect();
+        Arc::new(schema_with_id(fields, None))
+    };
+    tables.into_iter().map(|(port, columns)| (port.to_string(), schema(columns))).collect()
+}
 
 /// The scores of one split, in the order of [`scores::NAMES`].
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,10 @@ use serde_json::{Map, Value};
 use crate::{
     base::names,
     frame::table::type_word,
-    kinds::prepare::{self, CategoricalSettings, NumericSettings, Settings},
+    kinds::{
+        classify_common::judge,
+        prepare::{self, CategoricalSettings, NumericSettings, Settings},
+    },
     stage::{
         error::StageError,
         kind::{Checked, Given, Problem},
@@ -152,6 +155,7 @@ pub fn check<P: DeserializeOwned>(
         )),
         _ => {}
     }
+    checked.schemas = judge::schemas(common.target.is_some());
     let schema = given.schema("table");
     if let (Some(target), Some(schema)) = (&common.target, schema) {
         checked.problems.extend(target_problem(target, schema));

@@ -18,7 +18,11 @@ use crate::{
         classify::{Model, Samples, class_counts, permutation, scores, split},
         error::MlError,
     },
-    stage::{ctx::StageCtx, error::StageError, work::Work},
+    stage::{
+        ctx::StageCtx,
+        error::StageError,
+        work::{Progress, Work},
+    },
 };
 
 /// Test rows that the permutation importance looks at, at the most: it asks the model once a column and
@@ -151,9 +155,10 @@ impl Data<'_> {
         n_fits: u64,
     ) -> Result<Trained, StageError> {
         let rows = self.rows(part);
-        let (preparation, mut notes) =
-            Preparation::fit(self.table, &rows, self.settings, self.work)?;
-        let x = preparation.apply(self.table, self.work)?;
+        // Progress counts what the algorithm does; preparing would count columns in between.
+        let quiet = Work { progress: Progress::default(), ..self.work.clone() };
+        let (preparation, mut notes) = Preparation::fit(self.table, &rows, self.settings, &quiet)?;
+        let x = preparation.apply(self.table, &quiet)?;
         let own = x.select_rows(&rows);
         let y = self.classes(part);
         let n_classes = self.labelled.classes.segments.len();

@@ -133,8 +133,14 @@ fn artifacts_have_the_contracts_columns() {
         let right = right.iter().zip(predictions.integers("actual").unwrap());
         let share = right.filter(|(a, b)| **a == *b).count() as f64 / 60.0;
         assert_eq!(metrics["test.accuracy"], share, "{name}");
+        let params = memory::canonical(kind(name), &few(name)).unwrap();
+        let inputs = BTreeMap::from([("table".into(), None), ("labels".into(), None)]);
+        let known = kind(name).check(&Given { params, inputs }).schemas;
+        assert_eq!(known.len(), 3);
+        for (port, schema) in known {
+            assert_eq!(out.table(&port).unwrap().schema(), schema, "{name} {port}");
+        }
         let confusion = out.table("confusion").unwrap();
-        assert_eq!(confusion.names(), ["actual", "predicted", "count"]);
         assert_eq!(confusion.integers("count").unwrap().iter().flatten().sum::<i64>(), 60);
         let importance = out.table("importance").unwrap();
         assert_eq!(importance.names(), ["feature", "importance", "std", "method"]);

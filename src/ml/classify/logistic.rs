@@ -234,6 +234,25 @@ mod tests {
     }
 
     #[test]
+    fn linfa_finds_the_same_minimum() {
+        use linfa::{Dataset, traits::Fit as _};
+        let (x, y) = blobs(300, 3);
+        let samples = Samples { x: &x, y: &y, n_classes: 3 };
+        let found = fit(&samples, &EXACT, &Work::alone(1)).unwrap().logistic;
+        let records = ndarray::Array2::from_shape_vec((300, 4), x.data().to_vec()).unwrap();
+        let targets = ndarray::Array1::from_iter(y.iter().map(|&c| c as usize));
+        let linfa = linfa_logistic::MultiLogisticRegression::default()
+            .alpha(1.0 / EXACT.c)
+            .max_iterations(1000)
+            .gradient_tolerance(1e-7)
+            .fit(&Dataset::new(records.clone(), targets))
+            .unwrap();
+        let theirs = linfa.predict_probabilities(&records);
+        let ours = found.predict(&x, &Work::alone(1)).unwrap();
+        close(ours.data(), theirs.as_slice().unwrap(), 1e-5, "linfa");
+    }
+
+    #[test]
     fn threads_do_not_change_a_bit() {
         let (x, y) = blobs(140_000, 3);
         let samples = Samples { x: &x, y: &y, n_classes: 3 };
