@@ -1,6 +1,9 @@
 //! The one place that wires the parts together: project folder, plan, store, execution, records.
 //! It does not print, and knows no argument syntax and no exit code.
 
+mod artifact;
+pub mod export;
+mod history;
 mod predict;
 mod project;
 mod recorded;
@@ -9,6 +12,8 @@ mod restore;
 mod run;
 mod status;
 
+pub use artifact::{Artifact, Where};
+pub use history::{Logged, PastRun, Tagged};
 pub use predict::{PredictOptions, Prediction};
 pub use project::{PipelineFile, Project};
 pub use recorded::Recorded;

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     cli::{
+        cat, dag, generate, history, kinds,
         predict::PredictArgs,
         reproduce::{ReproduceArgs, RestoreArgs},
     },
@@ -59,6 +60,18 @@ pub enum Command {
     Status(StatusArgs),
     /// Show what a run would do, and why
     Plan(StatusArgs),
+    /// Draw a pipeline with the states of its stages
+    Dag(dag::DagArgs),
+    /// List what was run, newest first
+    Log(history::LogArgs),
+    /// Show a past run
+    Show(history::ShowArgs),
+    /// Give a past run a name
+    Tag(history::TagArgs),
+    /// Look at an artifact
+    Cat(cat::CatArgs),
+    /// Print where an artifact lies, for DuckDB, pandas, polars
+    Path(cat::PathArgs),
     /// Check a pipeline without reading data
     Check(CheckArgs),
     /// Assign new customers to the segments of a run
@@ -67,6 +80,12 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// Put a past run's artifacts and pipeline back
     Restore(RestoreArgs),
+    /// Print the JSON Schema of pipeline files, for editors
+    Schema,
+    /// List the kinds of stages, or tell about one
+    Kinds(kinds::KindsArgs),
+    /// Print completions for a shell
+    Completions(generate::CompletionsArgs),
 }
 
 /// Profile and parameters.

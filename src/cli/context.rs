@@ -69,6 +69,11 @@ impl Context {
         self.jobs.filter(|&n| n > 0).unwrap_or_else(all)
     }
 
+    /// Returns how wide stdout is, if it is a terminal.
+    pub fn width(&self) -> Option<usize> {
+        terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0))
+    }
+
     /// Prints the command's result.
     pub fn print(&self, text: &str) {
         // A reader that went away (`| head`) has seen enough.

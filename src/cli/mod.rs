@@ -2,9 +2,14 @@
 //! It does not compute anything: it asks `app` and hands the answer to `report`.
 
 mod args;
+mod cat;
 mod check;
 mod context;
+mod dag;
 mod exit;
+mod generate;
+mod history;
+mod kinds;
 mod predict;
 mod reproduce;
 mod run;
@@ -31,10 +36,19 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(&context, args),
         Command::Status(args) => status::status(&context, args, false),
         Command::Plan(args) => status::status(&context, args, args.exit_code),
+        Command::Dag(args) => dag::dag(&context, args),
+        Command::Log(args) => history::log(&context, args),
+        Command::Show(args) => history::show(&context, args),
+        Command::Tag(args) => history::tag(&context, args),
+        Command::Cat(args) => cat::cat(&context, args),
+        Command::Path(args) => cat::path(&context, args),
         Command::Check(args) => check::check(&context, args),
         Command::Predict(args) => predict::predict(&context, args),
         Command::Reproduce(args) => reproduce::reproduce(&context, args),
         Command::Restore(args) => reproduce::restore(&context, args),
+        Command::Schema => generate::schema(&context),
+        Command::Kinds(args) => kinds::kinds(&context, args),
+        Command::Completions(args) => generate::completions(&context, args),
     };
     match result {
         Ok(code) => code,

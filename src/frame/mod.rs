@@ -3,6 +3,7 @@
 
 pub mod compare;
 pub mod csv;
+pub mod export;
 pub mod expr;
 pub mod foreign;
 pub mod parquet;

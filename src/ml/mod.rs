@@ -7,6 +7,7 @@
 //! - randomness comes from [`rng`] and a seed that is a parameter;
 //! - no hash map is iterated, and every tie has a stated winner.
 
+pub mod agreement;
 pub mod classify;
 pub mod cluster;
 pub mod draws;

@@ -1,8 +1,13 @@
 //! What people and programs see: terminal, plain text, JSON, made from events and tables.
 //! It computes nothing and decides nothing.
 
+pub mod dag;
 pub mod error;
+pub mod frame;
+pub mod grid;
+pub mod history;
 pub mod json;
+pub mod kinds;
 pub mod live;
 pub mod plain;
 pub mod reproduction;

@@ -1,5 +1,24 @@
 //! Colours and widths of terminal text. It does not know what is said.
 
+/// What a colour says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tone {
+    /// Nothing.
+    Plain,
+    /// It went well.
+    Good,
+    /// It went wrong.
+    Bad,
+    /// Something to look at.
+    Warn,
+    /// Something at work.
+    Busy,
+    /// Something beside the point.
+    Dim,
+    /// Something important.
+    Bold,
+}
+
 /// Whether and how text is coloured.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
@@ -14,6 +33,19 @@ impl Style {
 
     fn paint(&self, code: &str, text: &str) -> String {
         if self.colored { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_string() }
+    }
+
+    /// Colours a text by what is to be said.
+    pub fn tone(&self, tone: Tone, text: &str) -> String {
+        match tone {
+            Tone::Plain => text.to_string(),
+            Tone::Good => self.good(text),
+            Tone::Bad => self.bad(text),
+            Tone::Warn => self.warn(text),
+            Tone::Busy => self.busy(text),
+            Tone::Dim => self.dim(text),
+            Tone::Bold => self.bold(text),
+        }
     }
 
     /// Something went well.

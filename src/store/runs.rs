@@ -86,7 +86,9 @@ impl Store {
     /// If it is missing or damaged.
     pub fn manifest(&self, id: &RunId) -> Result<Manifest, StoreError> {
         let path = self.manifest_path(id);
-        let bytes = self.disk.read(&path)?;
+        let Some(bytes) = self.disk.read_optional(&path)? else {
+            return Err(StoreError::damaged(path, "is missing"));
+        };
         if RunId::of(&bytes) != *id {
             return Err(StoreError::damaged(path, "does not hold the bytes of its name"));
         }

@@ -1,0 +1,184 @@
+//! The graph as an SVG picture that needs nothing else. It does not decide where things stand.
+
+use std::fmt::Write as _;
+
+use crate::{
+    engine::status::Standing,
+    report::dag::{Graph, Node, layout},
+};
+
+const MARGIN: f64 = 24.0;
+const HEADER: f64 = 34.0;
+const FOOTER: f64 = 34.0;
+const BOX_HEIGHT: f64 = 54.0;
+
+/// Returns the picture.
+pub fn render(graph: &Graph) -> String {
+    let sizes: Vec<(f64, f64)> = graph.nodes.iter().map(|n| (width(n), BOX_HEIGHT)).collect();
+    let ends: Vec<(usize, usize)> = graph.edges.iter().map(|e| (e.from, e.to)).collect();
+    let layout = layout::layout(&sizes, &ends);
+    let total =
+        (layout.size.0.max(420.0) + 2.0 * MARGIN, layout.size.1 + 2.0 * MARGIN + HEADER + FOOTER);
+    let mut out = head(graph, total);
+    for (edge, route) in graph.edges.iter().zip(&layout.routes) {
+        let class = if edge.outputs.is_empty() { " class=\"o\"" } else { "" };
+        let _ = writeln!(out, "<path{class} d=\"{}\"/>", curve(route));
+    }
+    for ((node, corner), size) in graph.nodes.iter().zip(&layout.corners).zip(&sizes) {
+        draw(node, *corner, size.0, &mut out);
+    }
+    legend(graph, total.1, &mut out);
+    out.push_str("</svg>\n");
+    out
+}
+
+/// Returns fill and line of a state, told apart also without colour vision: by lightness, and by the words.
+pub fn colors(standing: Standing) -> (&'static str, &'static str) {
+    match standing {
+        Standing::Cached => ("#dff3e4", "#2e7d4f"),
+        Standing::Stale => ("#ffe8c2", "#b26a00"),
+        Standing::Maybe => ("#dcebfb", "#2b6cb0"),
+        Standing::Blocked => ("#fbdada", "#b3261e"),
+    }
+}
+
+fn head(graph: &Graph, (width, height): (f64, f64)) -> String {
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" role=\"img\">\n"
+    );
+    let title = escaped(&graph.pipeline);
+    let _ = writeln!(out, "<title>{title}</title>");
+    out.push_str(
+        "<style>\n\
+         text{font-family:system-ui,-apple-system,\"Segoe UI\",Helvetica,Arial,sans-serif;fill:#1b1f24}\n\
+         .t{font-size:17px;font-weight:600}.n{font-size:13px;font-weight:600}\n\
+         .k,.s,.l{font-size:11px;fill:#57606a}\n\
+         path{fill:none;stroke:#9aa1ab;stroke-width:1.4;marker-end:url(#a)}path.o{stroke-dasharray:4 4}\n\
+         #a path{fill:#9aa1ab;stroke:none}\n",
+    );
+    for standing in Standing::ALL {
+        let (fill, line) = colors(standing);
+        let _ = writeln!(out, ".{}{{fill:{fill};stroke:{line};stroke-width:1.2}}", standing.word());
+    }
+    out.push_str(
+        "</style>\n\
+         <defs><marker id=\"a\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" \
+         markerHeight=\"7\" orient=\"auto\"><path d=\"M0 0L8 4L0 8z\"/></marker></defs>\n",
+    );
+    let _ = writeln!(out, "<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>");
+    let _ =
+        writeln!(out, "<text class=\"t\" x=\"{MARGIN}\" y=\"{}\">{title}</text>", MARGIN + 12.0);
+    out
+}
+
+fn draw(node: &Node, (x, y): (f64, f64), width: f64, out: &mut String) {
+    let (x, y) = (x + MARGIN, y + MARGIN + HEADER);
+    let state = node.standing().word();
+    if node.n_instances > 1 {
+        // A second sheet behind the first: there are several.
+        let _ = writeln!(
+            out,
+            "<rect class=\"{state}\" x=\"{}\" y=\"{}\" width=\"{width}\" height=\"{BOX_HEIGHT}\" rx=\"7\"/>",
+            x + 4.0,
+            y - 4.0
+        );
+    }
+    let _ = writeln!(
+        out,
+        "<rect class=\"{state}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{BOX_HEIGHT}\" rx=\"7\"/>"
+    );
+    let lines = [("n", node.name.as_str(), 19.0), ("k", node.kind, 33.0)];
+    let state_text = node.state_text();
+    for (class, text, down) in lines.into_iter().chain([("s", state_text.as_str(), 47.0)]) {
+        let _ = writeln!(
+            out,
+            "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>",
+            x + 11.0,
+            y + down,
+            escaped(text)
+        );
+    }
+}
+
+fn legend(graph: &Graph, height: f64, out: &mut String) {
+    let mut x = MARGIN;
+    for standing in Standing::ALL {
+        let n: usize = graph.nodes.iter().filter_map(|n| n.states.get(&standing)).sum();
+        if n == 0 {
+            continue;
+        }
+        let y = height - MARGIN;
+        let word = standing.word();
+        let _ = writeln!(
+            out,
+            "<rect class=\"{word}\" x=\"{x}\" y=\"{}\" width=\"14\" height=\"12\" rx=\"3\"/>",
+            y - 10.0
+        );
+        let _ = writeln!(out, "<text class=\"l\" x=\"{}\" y=\"{y}\">{n} {word}</text>", x + 20.0);
+        x += 96.0;
+    }
+}
+
+/// Returns a smooth path through the points, level at each of them.
+fn curve(points: &[(f64, f64)]) -> String {
+    let shifted = |p: &(f64, f64)| (p.0 + MARGIN, p.1 + MARGIN + HEADER);
+    let mut out = String::new();
+    for (i, point) in points.iter().map(shifted).enumerate() {
+        let (x, y) = point;
+        match i.checked_sub(1).and_then(|before| points.get(before)).map(shifted) {
+            None => {
+                let _ = write!(out, "M{x} {y}");
+            }
+            Some(from) if from.1 == y => {
+                let _ = write!(out, "L{x} {y}");
+            }
+            Some(from) => {
+                let middle = ((from.0 + x) / 2.0).round();
+                let _ = write!(out, "C{middle} {} {middle} {y} {x} {y}", from.1);
+            }
+        }
+    }
+    out
+}
+
+/// Returns how wide a box must be for its texts; a letter of the common sans-serif fonts is about so wide.
+fn width(node: &Node) -> f64 {
+    let length = |text: &str| text.chars().count() as f64;
+    let widest = (length(&node.name) * 7.8)
+        .max(length(node.kind) * 6.2)
+        .max(length(&node.state_text()) * 6.2);
+    (widest + 24.0).max(96.0).ceil()
+}
+
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::dag::tests::{PIPELINE, survey};
+
+    #[test]
+    fn the_picture_is_the_same_every_time_and_escapes() {
+        let graph = Graph::new(&survey(PIPELINE, &["late"]), false);
+        let text = render(&graph);
+        assert_eq!(text, render(&Graph::new(&survey(PIPELINE, &["late"]), false)));
+        assert_eq!(text.matches("<rect").count(), 1 + 4 + 1 + 2);
+        assert!(text.contains("class=\"stale\"") && text.ends_with("</svg>\n"));
+        assert_eq!(escaped("<a b='\"&"), "&lt;a b=&#39;&quot;&amp;");
+    }
+}
