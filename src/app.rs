@@ -2,6 +2,8 @@
 //! It does not print, and knows no argument syntax and no exit code.
 
 mod artifact;
+mod diff;
+mod explain;
 pub mod export;
 mod history;
 mod predict;
@@ -12,7 +14,9 @@ mod restore;
 mod run;
 mod status;
 
-pub use artifact::{Artifact, Where};
+pub use artifact::{Artifact, Where, table as read_table};
+pub use diff::{ArtifactChange, Change, Figures, Migration, RunDiff, StageChange};
+pub use explain::{Explanation, KeyView, Link, Question};
 pub use history::{Logged, PastRun, Tagged};
 pub use predict::{PredictOptions, Prediction};
 pub use project::{PipelineFile, Project};

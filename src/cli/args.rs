@@ -6,9 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     cli::{
-        cat, dag, generate, history, kinds,
+        cat, dag, diff, explain, generate, history, init, kinds,
         predict::PredictArgs,
         reproduce::{ReproduceArgs, RestoreArgs},
+        sample::command as sample,
     },
     engine::plan::Overrides,
 };
@@ -54,18 +55,26 @@ pub enum Color {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Make a project that runs in a minute: pipeline, sample data, editor schema
+    Init(init::InitArgs),
+    /// Make sample data from latent personas, 5 thousand rows or 100 million
+    Sample(sample::SampleArgs),
     /// Run what is due of a pipeline
     Run(RunArgs),
     /// Show what a run would do, and why
     Status(StatusArgs),
     /// Show what a run would do, and why
     Plan(StatusArgs),
+    /// Tell why a stage has to run, or ran, down to the first cause
+    Explain(explain::ExplainArgs),
     /// Draw a pipeline with the states of its stages
     Dag(dag::DagArgs),
     /// List what was run, newest first
     Log(history::LogArgs),
     /// Show a past run
     Show(history::ShowArgs),
+    /// Compare two runs: parameters, metrics, artifacts, who moved between segments
+    Diff(diff::DiffArgs),
     /// Give a past run a name
     Tag(history::TagArgs),
     /// Look at an artifact

@@ -6,9 +6,12 @@ mod cat;
 mod check;
 mod context;
 mod dag;
+mod diff;
 mod exit;
+mod explain;
 mod generate;
 mod history;
+mod init;
 mod kinds;
 mod predict;
 mod reproduce;
@@ -33,12 +36,16 @@ pub fn main() -> ExitCode {
     };
     let context = Context::new(&arguments.global);
     let result = match &arguments.command {
+        Command::Init(args) => init::init(&context, args),
+        Command::Sample(args) => sample::command::sample(&context, args),
         Command::Run(args) => run::run(&context, args),
         Command::Status(args) => status::status(&context, args, false),
         Command::Plan(args) => status::status(&context, args, args.exit_code),
+        Command::Explain(args) => explain::explain(&context, args),
         Command::Dag(args) => dag::dag(&context, args),
         Command::Log(args) => history::log(&context, args),
         Command::Show(args) => history::show(&context, args),
+        Command::Diff(args) => diff::diff(&context, args),
         Command::Tag(args) => history::tag(&context, args),
         Command::Cat(args) => cat::cat(&context, args),
         Command::Path(args) => cat::path(&context, args),

@@ -62,7 +62,7 @@ fn counts(entry: &HistoryEntry) -> String {
 }
 
 /// Returns a moment in the person's own time zone.
-fn when(started: &str) -> String {
+pub fn when(started: &str) -> String {
     match DateTime::parse_from_rfc3339(started) {
         Ok(time) => time.with_timezone(&Local).format("%Y-%m-%d %H:%M:%S").to_string(),
         Err(_) => started.to_string(),
@@ -152,11 +152,13 @@ fn why(stage: &HistoryStage) -> String {
     }
 }
 
-fn tone(state: &str) -> Tone {
+/// Returns how a state's word is toned.
+pub fn tone(state: &str) -> Tone {
     match state {
         "ran" => Tone::Good,
-        "failed" => Tone::Bad,
+        "failed" | "blocked" => Tone::Bad,
         "cached" => Tone::Dim,
+        "maybe" => Tone::Busy,
         _ => Tone::Warn,
     }
 }

@@ -2,7 +2,9 @@
 //! It computes nothing and decides nothing.
 
 pub mod dag;
+pub mod diff;
 pub mod error;
+pub mod explain;
 pub mod frame;
 pub mod grid;
 pub mod history;

@@ -7,6 +7,8 @@
 //!
 //! A customer is called `C<seed in base 36>-<number>`: ids of different seeds never meet.
 
+pub(in crate::cli) mod command;
+
 mod customers;
 mod personas;
 mod text;
