@@ -272,7 +272,7 @@ impl Scene {
                 error: standing.error.clone(),
                 when: standing.when.clone(),
                 causes: Vec::new(),
-                told: !told.insert(name.clone()),
+                told: false,
             };
             let stage = name.split('/').next().unwrap_or(&name).to_string();
             let alike = groups.iter_mut().find(|(s, l, g)| {
@@ -288,6 +288,9 @@ impl Scene {
         }
         let mut links = Vec::with_capacity(groups.len());
         for (_, mut link, givers) in groups {
+            // In the order in which it is read, so that "above" is above.
+            let n_told = link.instances.iter().filter(|&name| !told.insert(name.clone())).count();
+            link.told = n_told == link.instances.len();
             if !link.told {
                 link.causes = self.links(givers.into_iter().collect(), told);
             }

@@ -42,8 +42,15 @@ fn render_link(link: &Link, margin: &str, rail: &str, style: &Style, out: &mut S
         style.dim(&link.kind),
         style.tone(tone(&link.state), &link.state)
     );
+    // Ways that were told already are named, not drawn again.
+    let all_told = !link.causes.is_empty() && link.causes.iter().all(|c| c.told);
+    let drawn: &[Link] = if all_told { &[] } else { &link.causes };
+    if all_told {
+        let above: Vec<String> = link.causes.iter().map(|c| names(&c.instances)).collect();
+        head.push_str(&style.dim(&format!("  after {} (above)", above.join(", "))));
+    }
     if link.told {
-        head.push_str(&style.dim("  (told above)"));
+        head.push_str(&style.dim("  (above)"));
     } else if let Some(started) = &link.when {
         head.push_str(&style.dim(&format!("  last ran {}", when(started))));
     }
@@ -57,7 +64,7 @@ fn render_link(link: &Link, margin: &str, rail: &str, style: &Style, out: &mut S
         "└─ " => format!("{margin}   "),
         _ => format!("{margin}│  "),
     };
-    let bar = if link.causes.is_empty() { "   " } else { "│  " };
+    let bar = if drawn.is_empty() { "   " } else { "│  " };
     for reason in &link.reasons {
         for line in reason_lines(reason) {
             out.push_str(&format!("{margin}{bar}{}\n", style.warn(&line)));
@@ -68,8 +75,8 @@ fn render_link(link: &Link, margin: &str, rail: &str, style: &Style, out: &mut S
             out.push_str(&format!("{margin}{bar}{}\n", style.bad(line)));
         }
     }
-    for (i, cause) in link.causes.iter().enumerate() {
-        let rail = if i + 1 == link.causes.len() { "└─ " } else { "├─ " };
+    for (i, cause) in drawn.iter().enumerate() {
+        let rail = if i + 1 == drawn.len() { "└─ " } else { "├─ " };
         render_link(cause, &margin, rail, style, out);
     }
 }

@@ -25,8 +25,8 @@ pub fn report_line(report: &Report, verbose: bool, style: &Style) -> String {
     let mut line = format!("{word}  {}", report.name);
     match report.state {
         State::Ran => {
-            let rows = report.outputs.values().filter_map(|o| o.rows).max();
-            let rows = rows.map(|n| format!(", {} rows", count(n))).unwrap_or_default();
+            let rows =
+                main_rows(report).map(|n| format!(", {} rows", count(n))).unwrap_or_default();
             line.push_str(&style.dim(&format!("  {}{rows}", duration(report.seconds))));
             line.push_str(&style.dim(&format!("  {}", reasons_text(&report.reasons))));
         }
@@ -41,6 +41,18 @@ pub fn report_line(report: &Report, verbose: bool, style: &Style) -> String {
         }
     }
     line
+}
+
+/// Returns the rows that a person means by the size of a stage: those of data and answers rather than those of a
+/// model or a report's figures.
+pub fn main_rows(report: &Report) -> Option<u64> {
+    let declared = crate::kinds::find(report.kind).map_or(&[][..], |k| k.fixed_outputs());
+    ["table", "matrix", "labels", "predictions"]
+        .into_iter()
+        .chain(declared.iter().map(|o| o.name))
+        .find_map(|port| report.outputs.get(port))
+        .or_else(|| report.outputs.values().next())?
+        .rows
 }
 
 /// Returns the failures with what to do next; empty if there are none.

@@ -27,7 +27,7 @@ const MAX_SEGMENTS: usize = 10;
 const MAX_CLASSIFIERS: usize = 6;
 
 /// Losers named beside the chosen clustering.
-const N_LOSERS: usize = 3;
+const N_LOSERS: usize = 2;
 
 /// Returns the summary of a run, empty if the pipeline has no such stages.
 pub fn render(store: &Store, outcome: &Outcome, style: &Style) -> String {
@@ -150,9 +150,8 @@ fn segments(summary: &Table, style: &Style) -> Option<String> {
     let numbers = summary.segments().ok()?;
     let sizes = summary.integers("size").ok()?;
     let shares = summary.floats("share").ok()?;
-    let columns = [Align::Right, Align::Right, Align::Right, Align::Left, Align::Left];
-    let titles = ["", "size", "share", "name", "what tells it apart"];
-    let mut grid = Grid::new(titles.into_iter().zip(columns));
+    let columns = [Align::Right, Align::Right, Align::Right, Align::Left];
+    let mut grid = Grid::new(["", "size", "share", "name"].into_iter().zip(columns));
     for row in 0..numbers.len().min(MAX_SEGMENTS) {
         let number = if numbers[row] < 0 { "noise".to_string() } else { numbers[row].to_string() };
         let size = sizes[row].and_then(|n| u64::try_from(n).ok()).unwrap_or_default();
@@ -161,14 +160,35 @@ fn segments(summary: &Table, style: &Style) -> Option<String> {
             count(size).into(),
             format!("{:.1}%", shares[row] * 100.0).into(),
             Cell::new(text(summary, "name", row).unwrap_or_default(), Tone::Bold),
-            text(summary, "traits", row).unwrap_or_default().into(),
         ]);
     }
-    let mut lines = lines(&grid, style);
+    let mut heads = lines(&grid, style).into_iter();
+    let mut lines: Vec<String> = heads.next().into_iter().collect();
+    for (row, head) in heads.enumerate() {
+        lines.push(head);
+        let traits = telling(&text(summary, "traits", row).unwrap_or_default());
+        if !traits.is_empty() {
+            lines.push(style.dim(&traits));
+        }
+    }
     if numbers.len() > MAX_SEGMENTS {
         lines.push(style.dim(&format!("and {} more", numbers.len() - MAX_SEGMENTS)));
     }
     Some(named("segments", &lines, style))
+}
+
+/// Returns as many traits as one line holds, the first one in any case.
+fn telling(traits: &str) -> String {
+    let mut line = String::from("       ");
+    for (i, one) in traits.split("; ").filter(|t| !t.is_empty()).enumerate() {
+        let gap = if i == 0 { "" } else { "; " };
+        if i > 0 && line.chars().count() + gap.len() + one.chars().count() > WIDTH - INDENT {
+            break;
+        }
+        line.push_str(gap);
+        line.push_str(one);
+    }
+    cut(line.trim_end(), WIDTH - INDENT)
 }
 
 /// The classifiers with their scores, the champion marked.
@@ -266,14 +286,15 @@ clustering   kmeans/k=4  chosen of 3 candidates, 2 eligible
                 ("size", int_array(vec![1200, 7])),
                 ("share", float_array(vec![0.994, 0.006])),
                 ("name", text_array(["Loyal", "noise"])),
-                ("traits", text_array(["x".repeat(200), String::new()])),
+                ("traits", text_array(["income high (9 vs 3); x y z".repeat(9), String::new()])),
             ],
         )
         .unwrap();
         let text = plain(segments, &summary);
         assert!(text.lines().all(|l| l.chars().count() <= WIDTH), "{text}");
-        assert!(text.contains("    0  1,200  99.4%  Loyal  xxx"), "{text}");
-        assert!(text.contains("noise      7   0.6%  noise\n"), "{text}");
+        let expected = "                 0  1,200  99.4%  Loyal\n                    income high (9 vs 3); x y";
+        assert!(text.contains(expected), "{text}");
+        assert!(text.ends_with("             noise      7   0.6%  noise\n"), "{text}");
     }
 
     #[test]
