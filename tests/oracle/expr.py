@@ -510,6 +510,61 @@ sum(i)
 foo(i)
 nope + 1
 i::foo
+1 + null is null
+i + 1 is null
+s || i is null
+i = 7 is true
+not i is null
+not i = 7
+i + 1 in (8)
+s || 'x' like '%x'
+s || 'x' in ('Abc defx')
+i between 1 and 3 + 10
+i * 2 between 1 and 20
+i < 8 and f > 1 or b
+not b or b
+i = 7 = true
+- i ^ 2
+-2 ^ 2
+2 ^ 3 ^ 2
+i % 4 * 2
+7 // 2 * 2
+2 + 3 || 'x'
+'x' || 2 + 3
+'x' || 2 * 3
+1 < 2 is true
+i is null = false
+i is not null and b
+s like 'A%' and b
+s like 'A%' = true
+i in (7) = true
+i in (7) is true
+i between 1 and 10 is true
+i::double / 2
+-i::varchar
+- 7 % 4
+not b is null
+case when b then 1 end + 1
+i is distinct from 7 = false
+i is distinct from 7 or b
+b = b is true
+1 - 2 - 3
+i - -1
+d + 1 = date '2024-03-01'
+d - e < 5
+s || s = 'x'
+s > 'a' || 'b'
+i not in (1) and b
+b = not b
+i = -7
++i + +1
+i is distinct from 7 and b
+b is not distinct from i > 0 and f > 0
+- f ^ 2
+i - - j
+-i ^ 2 * 3
+2 ^ -1
+not b is distinct from true or i > 5
 i +
 (i
 'abc

@@ -127,7 +127,16 @@ pub struct Day(pub i32);
 pub struct Micros(pub i64);
 
 primitive!(Int, Int64Type, i64, Int64Array, i64, |v| v, "Whole numbers.");
-primitive!(Float, Float64Type, f64, Float64Array, f64, |v| v, "Floating-point numbers.");
+// One NaN only: processors disagree about the sign of the one that a division makes.
+primitive!(
+    Float,
+    Float64Type,
+    f64,
+    Float64Array,
+    f64,
+    |v: f64| if v.is_nan() { f64::NAN } else { v },
+    "Floating-point numbers."
+);
 primitive!(Date, Date32Type, i32, Date32Array, Day, |v: Day| v.0, "Dates.");
 primitive!(
     Timestamp,

@@ -4,8 +4,9 @@
 use std::any::TypeId;
 
 use sqlparser::{
-    ast::Expr as SqlExpr,
+    ast::{Expr as SqlExpr, UnaryOperator},
     dialect::{Dialect, DuckDbDialect, Precedence},
+    keywords::Keyword,
     parser::{Parser, ParserError},
     tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace},
 };
@@ -51,6 +52,46 @@ impl Dialect for Sql {
 
     fn allow_extract_single_quotes(&self) -> bool {
         true
+    }
+
+    /// A sign binds more tightly than `^`, as in DuckDB: `-2 ^ 2` is 4.
+    fn parse_prefix(&self, parser: &mut Parser) -> Option<Result<SqlExpr, ParserError>> {
+        let op = match parser.peek_token_ref().token {
+            Token::Minus => UnaryOperator::Minus,
+            Token::Plus => UnaryOperator::Plus,
+            _ => return None,
+        };
+        parser.next_token();
+        let operand = parser.parse_subexpr(self.prec_value(Precedence::MulDivModOp) + 5);
+        Some(operand.map(|expr| SqlExpr::UnaryOp { op, expr: Box::new(expr) }))
+    }
+
+    /// The parser takes everything behind DISTINCT FROM as its operand, AND and OR too; SQL does not.
+    fn parse_infix(
+        &self,
+        parser: &mut Parser,
+        expr: &SqlExpr,
+        _precedence: u8,
+    ) -> Option<Result<SqlExpr, ParserError>> {
+        let is_negated = if parser.parse_keywords(&[Keyword::IS, Keyword::DISTINCT, Keyword::FROM])
+        {
+            false
+        } else if parser.parse_keywords(&[
+            Keyword::IS,
+            Keyword::NOT,
+            Keyword::DISTINCT,
+            Keyword::FROM,
+        ]) {
+            true
+        } else {
+            return None;
+        };
+        let other = parser.parse_subexpr(self.prec_value(Precedence::Is));
+        let left = Box::new(expr.clone());
+        Some(other.map(|right| match is_negated {
+            true => SqlExpr::IsNotDistinctFrom(left, Box::new(right)),
+            false => SqlExpr::IsDistinctFrom(left, Box::new(right)),
+        }))
     }
 
     fn get_next_precedence(&self, parser: &Parser) -> Option<Result<u8, ParserError>> {
