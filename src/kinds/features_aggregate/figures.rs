@@ -194,12 +194,14 @@ fn moment(
     let values = groups.map(work, |rows| {
         let kept = rows.iter().filter(|&&row| counts(row));
         let mut values: Vec<f64> = kept.map(|&row| floats.value(row)).collect();
-        Ok(match figure {
+        let figure = match figure {
             Figure::Mean => mean(&values),
             Figure::Std => std(&values),
             Figure::Median => median(&mut values),
             _ => Some(math::sum(&values)),
-        })
+        };
+        // Infinities that cancel each other leave nothing to tell.
+        Ok(figure.filter(|v| !v.is_nan()))
     })?;
     Ok(Arc::new(Float64Array::from(values)))
 }
@@ -211,9 +213,7 @@ fn mean(values: &[f64]) -> Option<f64> {
 fn std(values: &[f64]) -> Option<f64> {
     let mean = mean(values).filter(|_| values.len() > 1)?;
     let squares: Vec<f64> = values.iter().map(|v| (v - mean) * (v - mean)).collect();
-    let std = (math::sum(&squares) / (values.len() - 1) as f64).sqrt();
-    // Infinite values have no deviation.
-    (!std.is_nan()).then_some(std)
+    Some((math::sum(&squares) / (values.len() - 1) as f64).sqrt())
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {
