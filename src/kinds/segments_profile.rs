@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     kinds::segments::{
-        Settings,
+        Settings, drivers,
         figures::{self, Segments},
         join, map, names,
         page::Story,
@@ -173,6 +173,12 @@ impl Kind for SegmentsProfile {
             None => None,
         };
         let leaderboard = ctx.optional_table("leaderboard")?;
+        let drivers = match ctx.optional_table("champion")? {
+            Some(model) => drivers::find(&model, &table, &segments, ctx.work)?
+                .map_err(|why| ctx.note(format!("no section about the champion: {why}")))
+                .ok(),
+            None => None,
+        };
         let story = Story {
             segments: &segments,
             profiles: &profiles,
@@ -181,7 +187,7 @@ impl Kind for SegmentsProfile {
             map: map.as_ref(),
             leaderboard: leaderboard.as_ref().map(selection::leaderboard).transpose()?,
             sweep: selection::sweep(ctx.candidates("candidates")),
-            drivers: None,
+            drivers: drivers.as_ref().map(drivers::Drivers::html),
         };
         let page = story.html();
         ctx.write("profile", &tables::profile(&segments, &profiles)?)?;

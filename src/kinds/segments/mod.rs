@@ -2,6 +2,7 @@
 //! in words, and the page. It does not know how a stage is run; [`crate::kinds::segments_profile`] does.
 
 pub mod cards;
+pub mod drivers;
 pub mod figures;
 pub mod join;
 pub mod map;

@@ -13,7 +13,7 @@ use crate::{
         Table,
         table::{float_array, int_array, opt_text_array, segment_array, text_array},
     },
-    kinds::segments_profile::SegmentsProfile,
+    kinds::{classify_logistic::ClassifyLogistic, segments_profile::SegmentsProfile},
     stage::{
         ctx::{Arrivals, Candidate},
         error::StageError,
@@ -369,4 +369,46 @@ fn many_levels_become_one() {
     assert_eq!(levels[3].as_deref(), Some("(other)"));
     let shares = profile.floats("share").unwrap();
     assert!((shares[..4].iter().sum::<f64>() - 1.0).abs() < 1e-12);
+}
+
+/// Two segments that `tells` separates and `idle` does not, and a classifier trained on them.
+fn with_champion() -> Arrivals {
+    let n = 300;
+    let tells = (0..n).map(|i| if i % 3 == 0 { 10.0 } else { 0.0 } + (i % 7) as f64).collect();
+    let idle = (0..n).map(|i| ((i * 31) % 17) as f64).collect();
+    let columns = vec![("tells", float_array(tells)), ("idle", float_array(idle))];
+    let table = Table::new(None, columns).unwrap();
+    let labels = labels_of((0..n).map(|i| i32::from(i % 3 == 0)).collect());
+    let mut arrivals = arrivals(&table, &labels);
+    let params = memory::canonical(&ClassifyLogistic, &json!({})).unwrap();
+    let trained = memory::run(&ClassifyLogistic, &params, &arrivals, &Work::alone(1)).unwrap();
+    let model = memory::input("model", &trained.table("model").unwrap()).unwrap();
+    arrivals.single.insert("champion".to_string(), model);
+    arrivals
+}
+
+#[test]
+fn the_champion_tells_what_it_goes_by() {
+    let arrivals = with_champion();
+    let whole = page(&run_on(&arrivals, &json!({}), 1).unwrap());
+    let section = &whole[whole.find("<section id=\"drivers\">").unwrap()..];
+    let section = &section[..section.find("</section>").unwrap()];
+    assert!(section.contains("puts 100% of 300 customers"), "{section}");
+    assert!(
+        section.contains("<bdi>tells</bdi>") && !section.contains("<bdi>idle</bdi>"),
+        "{section}"
+    );
+    assert_eq!(whole, page(&run_on(&arrivals, &json!({}), 7).unwrap()));
+}
+
+#[test]
+fn a_champion_of_other_columns_is_left_out_with_a_note() {
+    let mut arrivals = with_champion();
+    let table = arrivals.single["table"].table().unwrap();
+    let idle = vec![("idle", table.column("idle").unwrap().clone())];
+    let table = Table::new(None, idle).unwrap();
+    arrivals.single.insert("table".to_string(), memory::input("table", &table).unwrap());
+    let outputs = run_on(&arrivals, &json!({}), 1).unwrap();
+    assert!(outputs.notes[0].contains("reads column `tells`"), "{:?}", outputs.notes);
+    assert!(!page(&outputs).contains("<section id=\"drivers\">"));
 }
