@@ -6,6 +6,7 @@ pub mod columns;
 pub mod correlations;
 pub mod dates;
 pub mod figures;
+pub mod findings;
 pub mod histograms;
 pub mod page;
 pub mod yaml;

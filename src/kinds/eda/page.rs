@@ -141,8 +141,10 @@ impl Profile<'_> {
             if shown.len() < 2 {
                 continue;
             }
-            let names: Vec<String> =
-                shown.iter().map(|&i| page::value(&self.columns[i].name)).collect();
+            let names: Vec<String> = shown
+                .iter()
+                .map(|&i| page::value_within(&self.columns[i].name, page::LONGEST_HEAD))
+                .collect();
             let heat = Heat { rows: &names, columns: &names, upright: true };
             let n = self.columns.len();
             let mut grid = vec![f64::NAN; n * n];

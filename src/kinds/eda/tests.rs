@@ -253,6 +253,33 @@ fn alerts_find_what_is_planted() {
 }
 
 #[test]
+fn a_column_is_told_of_its_strongest_partner_only() {
+    let n = 300;
+    let base = |i: usize| (i * 37 % 101) as f64;
+    let wave = |i: usize| base(i) + 0.02 * (i * 53 % 89) as f64;
+    let columns = vec![
+        ("near", float_array((0..n).map(wave).collect())),
+        ("base", float_array((0..n).map(base).collect())),
+        ("twice", float_array((0..n).map(|i| -2.0 * base(i)).collect())),
+        ("city", text_array((0..n).map(|i| format!("city {}", i % 60)))),
+        ("state", text_array((0..n).map(|i| format!("state {}", i % 6)))),
+        ("land", text_array((0..n).map(|i| format!("land {}", i % 3)))),
+    ];
+    let outputs = run(&Table::new(None, columns).unwrap());
+    let alerts = outputs.table("alerts").unwrap();
+    let found: Vec<String> = (0..alerts.n_rows())
+        .filter(|&row| text(&alerts, "alert", row) == "high_correlation")
+        .map(|row| text(&alerts, "advice", row))
+        .collect();
+    let expected = [
+        "drop: [base]  # follows near, pearson 1.00",
+        "drop: [twice]  # follows base, pearson -1.00",
+        "drop: [land]  # follows state, cramers_v 1.00",
+    ];
+    assert_eq!(found, expected, "`city` has too many levels to say anything");
+}
+
+#[test]
 fn duplicates_are_counted_without_the_id() {
     let id = text_array(["a", "b", "c", "d"]);
     let x = float_array(vec![1.0, f64::NAN, 1.0, f64::NAN]);

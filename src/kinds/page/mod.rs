@@ -8,6 +8,9 @@ pub mod scale;
 
 use std::fmt::Write;
 
+/// Longest name beside a heat map.
+pub const LONGEST_HEAD: usize = 24;
+
 /// Longest name or value that is written out; what is cut stands in the `title`.
 const LONGEST_TEXT: usize = 40;
 
@@ -33,8 +36,13 @@ pub fn escape(text: &str) -> String {
 /// Returns a name or value as an isolated piece of text (its direction cannot turn its surroundings),
 /// cut in the middle if long; the whole then stands in its `title`, up to a few hundred characters.
 pub fn value(text: &str) -> String {
+    value_within(text, LONGEST_TEXT)
+}
+
+/// Returns a name or value as [`value`] does, with at most `most` characters.
+pub fn value_within(text: &str, most: usize) -> String {
     let shown = if text.trim().is_empty() { "(blank)" } else { text };
-    let cut = cut(shown, LONGEST_TEXT);
+    let cut = cut(shown, most);
     if cut == shown {
         return format!("<bdi>{}</bdi>", escape(shown));
     }

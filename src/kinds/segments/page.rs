@@ -144,7 +144,8 @@ impl Story<'_> {
         if shown.is_empty() {
             return String::new();
         }
-        let rows: Vec<String> = shown.iter().map(|(p, _)| page::value(&p.name)).collect();
+        let rows: Vec<String> =
+            shown.iter().map(|(p, _)| page::value_within(&p.name, page::LONGEST_HEAD)).collect();
         let columns: Vec<String> = (0..self.segments.len()).map(|i| self.tag(i)).collect();
         let heat = Heat { rows: &rows, columns: &columns, upright: false };
         let table = heat.html(|i, j| {
@@ -228,8 +229,12 @@ impl Story<'_> {
     }
 
     fn category(&self, category: &CategoryFigures) -> String {
-        let rows: Vec<String> =
-            category.levels.iter().take(MOST_LEVELS).map(|level| page::value(level)).collect();
+        let rows: Vec<String> = category
+            .levels
+            .iter()
+            .take(MOST_LEVELS)
+            .map(|level| page::value_within(level, page::LONGEST_HEAD))
+            .collect();
         let mut columns = vec!["all".to_string()];
         columns.extend((0..self.segments.len()).map(|i| self.tag(i)));
         let heat = Heat { rows: &rows, columns: &columns, upright: false };

@@ -3,7 +3,7 @@
 
 use crate::{
     kinds::{
-        page::number,
+        page::{self, number},
         segments::figures::{CategoryFigures, Figures, NumberFigures, OTHER, Profile},
     },
     ml::stats::spearman,
@@ -21,6 +21,9 @@ const LEAST_SHARE: f64 = 0.2;
 const SAME_STORY: f64 = 0.75;
 /// From this ratio of means on, "3.1x average" says more than two figures.
 const TELLING_RATIO: f64 = 1.5;
+
+/// Longest column name within a segment's name.
+const LONGEST_NAME: usize = 28;
 
 /// Something telling about a segment.
 #[derive(Clone, Debug)]
@@ -129,7 +132,7 @@ fn of_category(
             let phrase = match (category.boolean, value.as_str()) {
                 (true, "true") => spoken(name),
                 (true, _) => format!("not {}", spoken(name)),
-                _ => format!("{} {value}", spoken(name)),
+                _ => format!("{} {}", spoken(name), page::cut(value, LONGEST_NAME)),
             };
             best = Some(Trait { column, strength, words, phrase });
         }
@@ -165,9 +168,10 @@ fn number_phrase(name: &str, high: bool, date: bool) -> String {
     }
 }
 
-/// A column name as words.
+/// A column name as words; of a long one, enough to know it by.
 fn spoken(name: &str) -> String {
-    name.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+    let words = name.split('_').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    page::cut(&words, LONGEST_NAME)
 }
 
 #[cfg(test)]
