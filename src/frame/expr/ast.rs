@@ -86,7 +86,8 @@ impl Ast {
         self.children().into_iter().for_each(|child| child.each_column(f));
     }
 
-    fn children(&self) -> Vec<&Ast> {
+    /// Returns the trees directly below, in the order in which they are written.
+    pub fn children(&self) -> Vec<&Ast> {
         match &self.node {
             Node::Column(_) | Node::Literal(_) => vec![],
             Node::Call(_, args) => args.iter().collect(),

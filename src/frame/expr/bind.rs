@@ -301,6 +301,34 @@ impl<'a> Binder<'a> {
     }
 }
 
+/// Checks that every function in a tree exists and takes as many arguments as some way to call it. No table is
+/// needed for that, so a misspelt function is found before anything is read.
+pub fn check_functions(ast: &Ast) -> Result<()> {
+    if let Node::Call(name, args) = &ast.node {
+        let bound = functions::BOUND.iter().find(|(known, ..)| known == name);
+        match (bound, Function::find(name)) {
+            (Some((_, least, most)), _) => check_count(name, *least, *most, args.len(), ast.at)?,
+            (None, Some(function)) => {
+                let n = args.len();
+                let fits = |o: &Overload| match o.repeats {
+                    true => n >= o.takes.len(),
+                    false => n == o.takes.len(),
+                };
+                if !function.overloads.iter().any(fits) {
+                    let message = format!("`{name}` does not take {} arguments", args.len());
+                    return Err(ExprError::new(
+                        ast.at,
+                        message,
+                        format!("it takes {}", function.usage()),
+                    ));
+                }
+            }
+            (None, None) => return Err(no_function(name, ast.at)),
+        }
+    }
+    ast.children().into_iter().try_for_each(check_functions)
+}
+
 fn check_count(name: &str, least: usize, most: usize, n: usize, at: usize) -> Result<()> {
     if (least..=most).contains(&n) {
         return Ok(());

@@ -85,9 +85,11 @@ impl Expr {
     /// Parses an expression; no table is needed for that.
     ///
     /// # Errors
-    /// If it is not a scalar expression in SQL.
+    /// If it is not a scalar expression in SQL, or calls a function that there is not.
     pub fn parse(text: &str) -> Result<Expr, ExprError> {
-        Ok(Expr { ast: parse::parse(text)? })
+        let ast = parse::parse(text)?;
+        bind::check_functions(&ast)?;
+        Ok(Expr { ast })
     }
 
     /// Returns the columns that the expression reads, as written there, each once, in order of appearance.
