@@ -18,9 +18,12 @@ pub fn check(context: &Context, args: &CheckArgs) -> Result<ExitCode, AppError> 
     if context.json {
         context.print_json(&json!({
             "format": "orchestrate/1", "pipeline": plan.pipeline, "file": file.label,
-            "valid": true, "instances": n_instances,
+            "valid": true, "instances": n_instances, "notes": plan.notes,
         }));
     } else {
+        for (instance, note) in &plan.notes {
+            context.print(&format!("note: {instance}: {note}\n"));
+        }
         context.print(&format!("{} is valid: {n_instances} stage instances\n", file.label));
     }
     Ok(ExitCode::SUCCESS)

@@ -45,6 +45,8 @@ pub struct Plan {
     pub graph: DiGraph<Instance, ()>,
     /// The instances so that givers stand before takers, otherwise in the order of the file.
     pub order: Vec<NodeIndex>,
+    /// What kinds had to say about their parameters: instance, and what a person should hear of.
+    pub notes: Vec<(String, String)>,
 }
 
 /// A stage, or one of its instances where a matrix makes several.
@@ -207,13 +209,14 @@ fn build(
     }
     connect(&mut graph);
     let order = order(&graph);
+    let mut notes = Vec::new();
     if order.len() < graph.node_count() {
         report_cycles(&graph, &written, faults);
     } else if faults.is_empty() {
-        check_kinds(&graph, &order, &written, faults);
+        check_kinds(&graph, &order, &written, faults, &mut notes);
     }
     let params = params.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
-    Plan { pipeline: pipeline.to_string(), params, graph, order }
+    Plan { pipeline: pipeline.to_string(), params, graph, order, notes }
 }
 
 /// Draws an edge from every giver to its taker.
@@ -274,6 +277,7 @@ fn check_kinds(
     order: &[NodeIndex],
     written: &[(Span, Node)],
     faults: &mut Vec<Fault>,
+    notes: &mut Vec<(String, String)>,
 ) {
     let mut known: HashMap<(NodeIndex, String), SchemaRef> = HashMap::new();
     for &index in order {
@@ -293,6 +297,7 @@ fn check_kinds(
         for (port, schema) in checked.schemas {
             known.insert((index, port), schema);
         }
+        notes.extend(checked.notes.into_iter().map(|note| (instance.name.clone(), note)));
         let (name_at, with) = &written[index.index()];
         for problem in checked.problems {
             let mut at = with.locate(&problem.path);

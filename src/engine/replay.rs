@@ -59,7 +59,7 @@ pub fn plan(manifest: &Manifest, catalog: Catalog) -> Result<Plan, ReplayError> 
         return Err(ReplayError::Unsound("its stages form a circle".to_string()));
     }
     let params = manifest.params.clone();
-    Ok(Plan { pipeline: manifest.pipeline.clone(), params, graph, order })
+    Ok(Plan { pipeline: manifest.pipeline.clone(), params, graph, order, notes: Vec::new() })
 }
 
 fn instance(

@@ -123,6 +123,9 @@ pub fn survey(survey: &Survey, verbose: bool, style: &Style) -> String {
             out.push_str(&format!("{:>8}  {}\n", "", style.dim(&format!("key {key}"))));
         }
     }
+    for (instance, note) in &survey.plan.notes {
+        out.push_str(&style.dim(&format!("note: {instance}: {note}\n")));
+    }
     let n = |s| survey.forecasts.iter().filter(|f| f.standing == s).count();
     let due = survey.forecasts.iter().filter(|f| f.standing != Standing::Cached);
     let seconds: f64 = due.filter_map(|f| f.seconds).sum();
