@@ -1,7 +1,13 @@
 //! Whole parts of the program together, on files and folders.
 
+mod architecture;
+mod cache;
 mod cluster_real;
+mod failures;
 mod features;
+mod golden;
+mod identity;
+mod project;
 mod real_data;
 mod shipped_data;
 mod transform;

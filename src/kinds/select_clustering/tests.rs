@@ -1,3 +1,5 @@
+//! Hand-worked cases, oracles and degenerate data of `select_clustering`. It does not know how the results are stored.
+
 use std::sync::Arc;
 
 use arrow::array::Float64Array;

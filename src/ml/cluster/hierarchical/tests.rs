@@ -1,3 +1,5 @@
+//! Hand-worked cases, oracles and degenerate data of `hierarchical`. It does not know how the results are stored.
+
 use super::*;
 use crate::ml::cluster::oracle::{blobs, close, document, labels, ordered, x};
 
