@@ -86,7 +86,7 @@ impl Ast {
         self.children().into_iter().for_each(|child| child.each_column(f));
     }
 
-    /// Returns the trees directly below, in the order in which they are written.
+    /// Returns the pieces that this one is made of, from left to right.
     pub fn children(&self) -> Vec<&Ast> {
         match &self.node {
             Node::Column(_) | Node::Literal(_) => vec![],

@@ -14,9 +14,10 @@ use crate::{
         expr::{
             ExprError,
             ast::{Ast, Cmp, Literal, Node},
-            calendar, cast,
+            calls::{self, Callee},
+            cast,
             column::{Col, null_of},
-            functions::{self, Function, Overload, date},
+            functions::{Function, Overload},
             resolve,
             types::{Target, Ty},
         },
@@ -227,14 +228,14 @@ impl<'a> Binder<'a> {
     }
 
     fn call(&mut self, name: &str, args: &[Ast], at: usize) -> Result<Bound> {
-        if let Some((_, least, most)) = functions::BOUND.iter().find(|(known, ..)| *known == name) {
-            check_count(name, *least, *most, args.len(), at)?;
-            return self.bound_call(name, args, at);
+        match calls::check(name, args, at)? {
+            Callee::Function(function) => overloaded(function, self.bind_all(args)?, at),
+            Callee::Bound => self.bound_call(name, args, at),
+            Callee::Part(function, of) => {
+                let args = vec![self.bind(of)?];
+                overloaded(function, args, at)
+            }
         }
-        let Some(function) = Function::find(name) else { return Err(no_function(name, at)) };
-        self.check_unit(name, args)?;
-        let args = self.bind_all(args)?;
-        overloaded(function, args, at)
     }
 
     /// Functions whose result's type depends on their arguments.
@@ -258,87 +259,12 @@ impl<'a> Binder<'a> {
                 let wanted = if name == "least" { Ordering::Less } else { Ordering::Greater };
                 is(ty, Op::Extreme(wanted, all))
             }
-            ("date_part" | "datepart", [part, value]) => {
-                let Node::Literal(Literal::Text(part_name)) = &part.node else {
-                    let help = "write it out, as in date_part('month', d)";
-                    return Err(ExprError::new(
-                        part.at,
-                        "the part of a date must be a constant",
-                        help,
-                    ));
-                };
-                let Some(name) = date::part_function(part_name) else {
-                    let known = calendar::UNITS.iter().chain(date::PARTS).copied();
-                    let help = names::suggestion(part_name, known);
-                    let message = format!("there is no part of a date '{part_name}'");
-                    return Err(ExprError::new(part.at, message, help));
-                };
-                self.call(name, std::slice::from_ref(value), at)
-            }
             _ => {
                 let (ty, all) = unified(self.bind_all(args)?, name, at)?;
                 is(ty, Op::Coalesce(all))
             }
         }
     }
-
-    /// A misspelt unit is found before any row is looked at.
-    fn check_unit(&self, name: &str, args: &[Ast]) -> Result<()> {
-        let takes_unit = matches!(
-            name,
-            "date_diff" | "datediff" | "date_sub" | "datesub" | "date_trunc" | "datetrunc"
-        );
-        match args.first().map(|a| (&a.node, a.at)) {
-            Some((Node::Literal(Literal::Text(unit)), at))
-                if takes_unit && calendar::Unit::parse(unit).is_none() =>
-            {
-                let message = format!("there is no unit of time '{unit}'");
-                let help = names::suggestion(unit, calendar::UNITS.iter().copied());
-                Err(ExprError::new(at, message, help))
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Checks that every function in a tree exists and takes as many arguments as some way to call it. No table is
-/// needed for that, so a misspelt function is found before anything is read.
-pub fn check_functions(ast: &Ast) -> Result<()> {
-    if let Node::Call(name, args) = &ast.node {
-        let bound = functions::BOUND.iter().find(|(known, ..)| known == name);
-        match (bound, Function::find(name)) {
-            (Some((_, least, most)), _) => check_count(name, *least, *most, args.len(), ast.at)?,
-            (None, Some(function)) => {
-                let n = args.len();
-                let fits = |o: &Overload| match o.repeats {
-                    true => n >= o.takes.len(),
-                    false => n == o.takes.len(),
-                };
-                if !function.overloads.iter().any(fits) {
-                    let message = format!("`{name}` does not take {} arguments", args.len());
-                    return Err(ExprError::new(
-                        ast.at,
-                        message,
-                        format!("it takes {}", function.usage()),
-                    ));
-                }
-            }
-            (None, None) => return Err(no_function(name, ast.at)),
-        }
-    }
-    ast.children().into_iter().try_for_each(check_functions)
-}
-
-fn check_count(name: &str, least: usize, most: usize, n: usize, at: usize) -> Result<()> {
-    if (least..=most).contains(&n) {
-        return Ok(());
-    }
-    let wanted = if least == most { least.to_string() } else { format!("{least} or more") };
-    Err(ExprError::new(at, format!("`{name}` takes {wanted} arguments, not {n}"), ""))
-}
-
-fn no_function(name: &str, at: usize) -> ExprError {
-    ExprError::new(at, format!("there is no function `{name}`"), functions::suggestion(name))
 }
 
 fn constant(array: ArrayRef, ty: Ty, at: usize) -> Bound {
@@ -472,12 +398,7 @@ fn misfit(function: &Function, args: &[Bound], at: usize) -> ExprError {
         let message = format!("`{name}` does not take {}", types.join(" and "));
         return ExprError::new(at, message, "cast an operand, as in cast(x as double)");
     }
-    let takes_as_many = function.overloads.iter().any(|o| o.takes.len() == args.len() || o.repeats);
-    let message = if takes_as_many {
-        format!("`{name}` does not take ({})", types.join(", "))
-    } else {
-        format!("`{name}` does not take {} arguments", args.len())
-    };
+    let message = format!("`{name}` does not take ({})", types.join(", "));
     ExprError::new(at, message, format!("it takes {}", function.usage()))
 }
 

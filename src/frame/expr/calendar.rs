@@ -154,33 +154,35 @@ impl Unit {
     }
 
     /// Returns how many boundaries of the unit lie between two timestamps; weeks are whole sevens of days.
-    pub fn diff(self, from: i64, to: i64) -> i64 {
+    /// `None` if they are too many for 64 bits.
+    pub fn diff(self, from: i64, to: i64) -> Option<i64> {
         if let Some(size) = self.micros() {
-            return to.div_euclid(size) - from.div_euclid(size);
+            return to.div_euclid(size).checked_sub(from.div_euclid(size));
         }
         let (from, to) = (from.div_euclid(DAY), to.div_euclid(DAY));
-        match self {
+        Some(match self {
             Unit::Week => (to - from) / 7,
             Unit::Day => to - from,
             Unit::IsoYear => iso_week(to).0 - iso_week(from).0,
             _ => self.ordinal(to) - self.ordinal(from),
-        }
+        })
     }
 
-    /// Returns how many whole units lie between two timestamps.
-    pub fn whole(self, from: i64, to: i64) -> i64 {
+    /// Returns how many whole units lie between two timestamps; `None` if they are too many for 64 bits.
+    pub fn whole(self, from: i64, to: i64) -> Option<i64> {
         let months = match self {
             Unit::Month => 1,
             Unit::Quarter => 3,
             Unit::IsoYear => 12,
             _ => 12 * self.years().unwrap_or(0),
         };
-        match (months, self.micros()) {
-            (0, Some(size)) => (to - from) / size,
-            (0, None) if self == Unit::Week => (to - from) / (7 * DAY),
-            (0, None) => (to - from) / DAY,
-            (months, _) => whole_months(from, to) / months,
-        }
+        let size = match (months, self.micros()) {
+            (0, Some(size)) => size,
+            (0, None) if self == Unit::Week => 7 * DAY,
+            (0, None) => DAY,
+            (months, _) => return Some(whole_months(from, to) / months),
+        };
+        to.checked_sub(from).map(|distance| distance / size)
     }
 
     /// Returns the timestamp of the unit's start.
@@ -228,8 +230,8 @@ fn whole_months(from: i64, to: i64) -> i64 {
     let months = (to_year - from_year) * 12 + to_month - from_month;
     // Moving forward by that many months may overshoot: the last month is not whole then. The last day
     // of a short month counts as any day that it lacks.
-    let moved = add_months(from_day, months) * DAY + from.rem_euclid(DAY);
-    months - i64::from(moved > to)
+    let moved = (add_months(from_day, months), from.rem_euclid(DAY));
+    months - i64::from(moved > (to_day, to.rem_euclid(DAY)))
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@
 pub mod ast;
 pub mod bind;
 pub mod calendar;
+pub mod calls;
 pub mod cast;
 pub mod column;
 pub mod compare;
@@ -85,10 +86,10 @@ impl Expr {
     /// Parses an expression; no table is needed for that.
     ///
     /// # Errors
-    /// If it is not a scalar expression in SQL, or calls a function that there is not.
+    /// If it is not a scalar expression in SQL, or calls a function that does not exist.
     pub fn parse(text: &str) -> Result<Expr, ExprError> {
         let ast = parse::parse(text)?;
-        bind::check_functions(&ast)?;
+        calls::check_all(&ast)?;
         Ok(Expr { ast })
     }
 

@@ -238,6 +238,22 @@ fn complaints_say_where_and_what_to_do() {
 }
 
 #[test]
+fn mistakes_that_need_no_table_are_found_without_one() {
+    for text in [
+        "sqrtt(x)",
+        "abs(x, 1, 2)",
+        "date_diff('dya', x, y)",
+        "date_part('dya', x)",
+        "x > date '2024-02-30'",
+        "x + ('a' * 2)",
+        "coalesce(x, cast('abc' as bigint))",
+        "interval 'soon' + x",
+    ] {
+        assert!(Expr::parse(text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn rows_that_take_another_branch_are_spared() {
     let table = small();
     for (text, expected) in [
@@ -302,4 +318,96 @@ fn threads_do_not_change_a_bit() {
     let error = |threads| failing.eval_on(table.batch(), &Pool::new(threads)).unwrap_err();
     assert_eq!(error(1).row, Some(69_000));
     assert_eq!(error(1), error(7));
+}
+
+/// Random rows of words: nearly all are nonsense, and none may panic, in parsing or on any row.
+#[test]
+fn nonsense_does_not_panic() {
+    const WORDS: &str = "amount segment code day null true 0 1 -1 2.5 9223372036854775807 1e308 'x' '' '%' 'é' \
+        '2024-02-29' 'day' ( ( ) ) , , + - * / // % ^ || = < >= <> and or not is distinct from in between like \
+        ilike escape case when then else end cast( try_cast( as bigint int date timestamp decimal(3,1) interval \
+        month :: abs( round( substr( left( lpad( split_part( repeat( chr( replace( strftime( strptime( \
+        date_diff( date_trunc( date_add( make_date( last_day( year( epoch( coalesce( nullif( if( least( concat( \
+        regexp_matches( regexp_extract( extract( position( trim( both \" ' -- [ ] { } ; : \\ $ . @ ! ~ # ? é \u{0} \n";
+    let words: Vec<&str> = WORDS.split(' ').filter(|w| !w.is_empty()).collect();
+    let table = small();
+    let mut state = 42_u64;
+    let mut below = |n: usize| {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % n
+    };
+    for _ in 0..N_NONSENSE {
+        let text: Vec<&str> = (0..1 + below(9)).map(|_| words[below(words.len())]).collect();
+        let text = text.join(" ");
+        if let Ok(expr) = Expr::parse(&text) {
+            let _ = expr.eval(table.batch());
+        }
+    }
+}
+
+/// Ten times as many found nothing.
+const N_NONSENSE: usize = 20_000;
+
+/// Calls that make sense, with arguments that do not.
+#[test]
+fn every_function_survives_extreme_arguments() {
+    const EXTREMES: &[(Ty, &[&str])] = &[
+        (Ty::Int, &["-9223372036854775808", "9223372036854775807", "0", "-1", "amount", "null"]),
+        (Ty::Float, &["'nan'::double", "1e308", "'-inf'::double", "0.0", "-0.5"]),
+        (
+            Ty::Text,
+            &["''", "'é%_\\'", "code", "'('", "'day'", "'%Y%m%d%H%M%S%f%p%j'", "repeat('x', 1000)"],
+        ),
+        (
+            Ty::Date,
+            &["'-5000000-01-01'::date", "date '999999-12-31'", "far", "make_date(-4999999, 1, 1)"],
+        ),
+        (Ty::Timestamp, &["timestamp '200000-01-01'", "day::timestamp", "when"]),
+        (
+            Ty::Interval,
+            &["to_days(2147483647)", "to_months(-2147483648)", "to_microseconds(9000000000000000)"],
+        ),
+        (Ty::Bool, &["true", "null"]),
+    ];
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("amount", int_array(vec![i64::MIN, i64::MAX, 7])),
+        ("code", Arc::new(StringArray::from(vec!["", "-é_", "31.02.2024"]))),
+        ("far", Arc::new(Date32Array::from(vec![i32::MIN, i32::MAX, 0]))),
+        ("when", Arc::new(TimestampMicrosecondArray::from(vec![i64::MIN, i64::MAX, 0]))),
+    ];
+    // Row by row, so that one failing row does not spare the others.
+    let table = Table::new(None, columns).unwrap();
+    let of = |ty: Ty| EXTREMES.iter().find(|(t, _)| *t == ty).map_or(&[][..], |(_, texts)| *texts);
+    let mut n_computed = 0;
+    for function in functions::all() {
+        for overload in function.overloads {
+            let choices: Vec<&[&str]> = overload.takes.iter().map(|ty| of(*ty)).collect();
+            let n_all: usize = choices.iter().map(|c| c.len()).product();
+            for pick in 0..n_all {
+                let mut rest = pick;
+                let args: Vec<&str> = choices
+                    .iter()
+                    .map(|c| {
+                        let arg = c[rest % c.len()];
+                        rest /= c.len();
+                        arg
+                    })
+                    .collect();
+                let name = function.names[0];
+                let text = match (name, args.as_slice()) {
+                    ("negate", [a]) => format!("-({a})"),
+                    (operator, [a, b]) if !operator.starts_with(|c: char| c.is_alphabetic()) => {
+                        format!("({a}) {operator} ({b})")
+                    }
+                    _ => format!("{name}({})", args.join(", ")),
+                };
+                let Ok(expr) = Expr::parse(&text) else { continue };
+                for row in 0..3 {
+                    n_computed += usize::from(expr.eval(&table.batch().slice(row, 1)).is_ok());
+                }
+            }
+        }
+    }
+    assert!(n_computed > 500, "{n_computed}");
 }

@@ -107,11 +107,11 @@ pub static FUNCTIONS: &[Function] = &[
 ];
 
 const DIFF: &[Overload] = &[takes(&[Ty::Text, Ty::Timestamp, Ty::Timestamp], Ty::Int, |a, n| {
-    try3::<Text, Timestamp, Timestamp, _>(a, n, |u, from, to| Ok(Some(unit(u)?.diff(from, to))))
+    try3::<Text, Timestamp, Timestamp, _>(a, n, |u, from, to| distance(unit(u)?.diff(from, to)))
 })];
 
 const SUB: &[Overload] = &[takes(&[Ty::Text, Ty::Timestamp, Ty::Timestamp], Ty::Int, |a, n| {
-    try3::<Text, Timestamp, Timestamp, _>(a, n, |u, from, to| Ok(Some(unit(u)?.whole(from, to))))
+    try3::<Text, Timestamp, Timestamp, _>(a, n, |u, from, to| distance(unit(u)?.whole(from, to)))
 })];
 
 /// Returns the function that computes a part by the name that `date_part` and `extract` give it.
@@ -143,6 +143,10 @@ pub fn part_function(part: &str) -> Option<&'static str> {
 
 /// The parts' names, for suggestions.
 pub const PARTS: &[&str] = &["epoch", "dow", "isodow", "doy", "yearweek"];
+
+fn distance(units: Option<i64>) -> Result<Option<i64>, String> {
+    units.map(Some).ok_or_else(|| "the result is out of range".to_string())
+}
 
 fn unit(name: &str) -> Result<Unit, String> {
     Unit::parse(name).ok_or_else(|| format!("there is no unit of time '{name}'"))

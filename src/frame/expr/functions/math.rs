@@ -213,7 +213,9 @@ fn round_int(x: i64, digits: i64) -> Option<i64> {
     if digits >= 0 {
         return Some(x);
     }
-    let Some(power) = u32::try_from(-digits).ok().and_then(|d| 10_i128.checked_pow(d)) else {
+    let Some(power) =
+        u32::try_from(digits.unsigned_abs()).ok().and_then(|d| 10_i128.checked_pow(d))
+    else {
         return Some(0);
     };
     let (x, half) = (i128::from(x), power / 2);
