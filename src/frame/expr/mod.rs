@@ -22,8 +22,10 @@ pub mod compare;
 mod dialect;
 pub mod eval;
 pub mod functions;
+mod leaves;
 mod parse;
 pub mod read_form;
+mod refusals;
 pub mod text_form;
 pub mod types;
 

@@ -4,20 +4,19 @@
 use sqlparser::{
     ast::{
         BinaryOperator, CaseWhen, CastKind, CeilFloorKind, DateTimeField, Expr as SqlExpr,
-        Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, Interval, Spanned,
+        Function, FunctionArg, FunctionArgExpr, FunctionArguments, Interval, Spanned,
         TrimWhereField, UnaryOperator, Value,
     },
     tokenizer::Location,
 };
 
-use crate::{
-    base::names,
-    frame::expr::{
-        ExprError,
-        ast::{Ast, Cmp, Literal, Node},
-        dialect::Source,
-        types,
-    },
+use crate::frame::expr::{
+    ExprError,
+    ast::{Ast, Cmp, Literal, Node},
+    dialect::Source,
+    leaves::{literal, number, target},
+    refusals::{compound, refusal, refuse_function},
+    types,
 };
 
 /// Deepest tree: evaluation recurses, and a thread's stack is finite.
@@ -347,53 +346,6 @@ fn start(expr: &SqlExpr) -> Location {
     }
 }
 
-fn compound(parts: &[Ident], at: usize) -> ExprError {
-    let name: Vec<_> = parts.iter().map(|p| p.value.as_str()).collect();
-    let message = format!("`{}` names a table; an expression knows columns only", name.join("."));
-    let help = format!("a name with a dot goes in double quotes: \"{}\"", name.join("."));
-    ExprError::new(at, message, help)
-}
-
-fn literal(value: &Value, at: usize) -> Lowered {
-    Ok(Node::Literal(match value {
-        Value::Number(digits, _) => return number(digits, at),
-        Value::SingleQuotedString(text) | Value::EscapedStringLiteral(text) => {
-            Literal::Text(text.clone())
-        }
-        Value::Boolean(b) => Literal::Bool(*b),
-        Value::Null => Literal::Null,
-        other => return Err(ExprError::new(at, format!("cannot read the constant {other}"), "")),
-    }))
-}
-
-/// Digits alone are a whole number, a point or an exponent makes a float.
-fn number(digits: &str, at: usize) -> Lowered {
-    let digits = digits.replace('_', "");
-    let is_whole = digits.trim_start_matches(['-', '+']).bytes().all(|b| b.is_ascii_digit());
-    let wrong = |message| ExprError::new(at, message, "write it with a point to make it a float");
-    if is_whole {
-        let value = digits.parse::<i64>();
-        return value
-            .map(|i| Node::Literal(Literal::Int(i)))
-            .map_err(|_| wrong(format!("{digits} does not fit a 64-bit integer")));
-    }
-    let value = digits.parse::<f64>();
-    value
-        .map(|f| Node::Literal(Literal::Float(f)))
-        .map_err(|_| wrong(format!("cannot read the number {digits}")))
-}
-
-fn target(sql_type: &str, at: usize) -> Result<types::Target, ExprError> {
-    types::target(sql_type).ok_or_else(|| {
-        let lower = sql_type.to_lowercase();
-        let mut help = names::suggestion(&lower, types::TYPE_NAMES.iter().copied());
-        if help.is_empty() {
-            help = "use bigint, double, varchar, boolean, date or timestamp".to_string();
-        }
-        ExprError::new(at, format!("unknown type `{lower}`"), help)
-    })
-}
-
 fn field_name(field: &DateTimeField) -> String {
     field.to_string().trim_matches('\'').to_lowercase()
 }
@@ -402,86 +354,4 @@ fn is_comparison(expr: &SqlExpr) -> bool {
     use BinaryOperator as Op;
     let SqlExpr::BinaryOp { op, .. } = expr else { return false };
     matches!(op, Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq)
-}
-
-/// Says why what another row, another moment or chance decides is not computed here.
-fn refuse_function(name: &str, at: usize) -> Result<(), ExprError> {
-    const MOMENT: &[&str] = &[
-        "now",
-        "today",
-        "current_date",
-        "current_time",
-        "current_timestamp",
-        "localtime",
-        "localtimestamp",
-        "get_current_timestamp",
-        "get_current_time",
-        "transaction_timestamp",
-        "current_localtime",
-        "current_localtimestamp",
-        "age",
-    ];
-    const CHANCE: &[&str] =
-        &["random", "rand", "uuid", "gen_random_uuid", "setseed", "uuidv4", "uuidv7"];
-    const GROUP: &[&str] = &[
-        "sum",
-        "count",
-        "avg",
-        "mean",
-        "min",
-        "max",
-        "median",
-        "stddev",
-        "variance",
-        "mode",
-        "quantile",
-        "row_number",
-        "rank",
-        "dense_rank",
-        "ntile",
-        "lag",
-        "lead",
-        "string_agg",
-    ];
-    if MOMENT.contains(&name) {
-        let message = format!("`{name}` would give another result at another time");
-        let help =
-            "write the date, as in date '2026-01-01', or a parameter: date '${params.as_of}'";
-        return Err(ExprError::new(at, message, help));
-    }
-    if CHANCE.contains(&name) {
-        let message = format!("`{name}` would give another result in every run");
-        let help = "add the random column to the source, where its values are kept";
-        return Err(ExprError::new(at, message, help));
-    }
-    if GROUP.contains(&name) {
-        return Err(group(name, at));
-    }
-    Ok(())
-}
-
-fn group(name: &str, at: usize) -> ExprError {
-    let message = format!("`{name}` looks at other rows; an expression sees one");
-    let help = match name {
-        "min" => "use features.aggregate, or least(a, b) within a row",
-        "max" => "use features.aggregate, or greatest(a, b) within a row",
-        _ => "use features.aggregate",
-    };
-    ExprError::new(at, message, help)
-}
-
-fn refusal(expr: &SqlExpr, at: usize) -> ExprError {
-    match expr {
-        SqlExpr::Subquery(_) | SqlExpr::Exists { .. } | SqlExpr::InSubquery { .. } => {
-            ExprError::new(
-                at,
-                "a subquery looks at other rows; an expression sees one",
-                "use features.join or features.aggregate",
-            )
-        }
-        other => {
-            let text: String = other.to_string().chars().take(40).collect();
-            ExprError::new(at, format!("`{text}` is not supported in an expression"), "")
-        }
-    }
 }
