@@ -1,7 +1,7 @@
 //! Follows references: from what a person wrote under `inputs` and `needs` to outputs of instances, with
 //! types checked on every edge. It does not order the graph.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use petgraph::graph::NodeIndex;
 
@@ -24,26 +24,28 @@ pub struct Bound {
     pub needs: Vec<NodeIndex>,
 }
 
-/// Follows the references of all instances; the result is parallel to `instances`.
-pub fn bind(instances: &[Expanded], faults: &mut Vec<Fault>) -> Vec<Bound> {
-    let index = Index::new(instances);
+/// Follows the references of all instances; the result is parallel to `instances`. References to stages that are
+/// `lost`, because something else is wrong with them, are passed over.
+pub fn bind(instances: &[Expanded], lost: &HashSet<String>, faults: &mut Vec<Fault>) -> Vec<Bound> {
+    let index = Index::new(instances, lost);
     instances.iter().map(|instance| index.bind_instance(instance, faults)).collect()
 }
 
 struct Index<'a> {
     instances: &'a [Expanded],
+    lost: &'a HashSet<String>,
     by_name: HashMap<&'a str, usize>,
     by_stage: HashMap<&'a str, Vec<usize>>,
 }
 
 impl<'a> Index<'a> {
-    fn new(instances: &'a [Expanded]) -> Index<'a> {
+    fn new(instances: &'a [Expanded], lost: &'a HashSet<String>) -> Index<'a> {
         let mut by_stage: HashMap<&str, Vec<usize>> = HashMap::new();
         for (i, instance) in instances.iter().enumerate() {
             by_stage.entry(&instance.stage).or_default().push(i);
         }
         let by_name = instances.iter().enumerate().map(|(i, e)| (e.name.as_str(), i)).collect();
-        Index { instances, by_name, by_stage }
+        Index { instances, lost, by_name, by_stage }
     }
 
     fn bind_instance(&self, taker: &Expanded, faults: &mut Vec<Fault>) -> Bound {
@@ -73,6 +75,10 @@ impl<'a> Index<'a> {
 
     fn check_required(&self, taker: &Expanded, faults: &mut Vec<Fault>) {
         let Inputs::Fixed(ports) = taker.kind.inputs() else { return };
+        // A misspelt port is told of already; that the right one is missing is the same mistake.
+        if taker.inputs.iter().any(|(word, _)| !ports.iter().any(|p| p.name == word.text)) {
+            return;
+        }
         for port in ports.iter().filter(|p| p.required) {
             let written = taker.inputs.iter().find(|(word, _)| word.text == port.name);
             let empty = matches!(written, Some((_, InputSpec::Many(words))) if words.is_empty());
@@ -198,6 +204,7 @@ impl<'a> Index<'a> {
                 let help = format!("name it, such as `{}`", self.instances[*first].name);
                 faults.push(Fault::new(word.at, message, help));
             }
+            _ if self.is_lost(name) => {}
             _ => faults.push(self.unknown(name, word)),
         }
         None
@@ -210,6 +217,9 @@ impl<'a> Index<'a> {
         }
         if let Some(&one) = self.by_name.get(word.text.as_str()) {
             return vec![one];
+        }
+        if self.is_lost(&word.text) {
+            return Vec::new();
         }
         let mut fault = self.unknown(&word.text, word);
         if let (name, Some(_)) = self.split(&word.text)
@@ -230,6 +240,10 @@ impl<'a> Index<'a> {
             }
             _ => (text.to_string(), None),
         }
+    }
+
+    fn is_lost(&self, name: &str) -> bool {
+        self.lost.contains(name.split('/').next().unwrap_or_default())
     }
 
     fn unknown(&self, name: &str, word: &Word) -> Fault {

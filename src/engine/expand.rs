@@ -1,7 +1,10 @@
 //! From stages as written to instances: kinds looked up, matrices multiplied out, interpolations replaced,
 //! parameters checked. It follows no reference between stages.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeMap, HashSet},
+};
 
 use serde_json::Value;
 
@@ -40,11 +43,13 @@ pub struct Expanded {
     pub retries: u32,
 }
 
-/// Multiplies out every stage of `spec`. A stage of unknown kind is reported and left out.
+/// Multiplies out every stage of `spec`. A stage of unknown kind is reported and left out; so that it is not
+/// reported again by whoever refers to it, its name goes into `lost`.
 pub fn expand(
     spec: &Spec,
     params: &BTreeMap<String, Node>,
     catalog: Catalog,
+    lost: &mut HashSet<String>,
     faults: &mut Vec<Fault>,
 ) -> Vec<Expanded> {
     let mut instances = Vec::new();
@@ -57,6 +62,7 @@ pub fn expand(
             }
             let message = format!("unknown kind `{}`", stage.uses.text);
             faults.push(Fault::new(stage.uses.at, message, help));
+            lost.insert(stage.name.text.clone());
             continue;
         };
         for axes in combinations(stage, params, faults) {

@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap},
+    collections::{BTreeMap, BinaryHeap, HashMap, HashSet},
 };
 
 use arrow::datatypes::SchemaRef;
@@ -130,8 +130,9 @@ pub fn compile(text: &str, catalog: Catalog, overrides: &Overrides) -> Result<Pl
     };
     let spec = Spec::read(&root, &mut faults);
     let params = resolve_params(&spec, overrides)?;
-    let expanded = expand::expand(&spec, &params, catalog, &mut faults);
-    let bound = bind::bind(&expanded, &mut faults);
+    let mut lost = HashSet::new();
+    let expanded = expand::expand(&spec, &params, catalog, &mut lost, &mut faults);
+    let bound = bind::bind(&expanded, &lost, &mut faults);
     let plan = build(&spec.pipeline, &params, expanded, bound, &mut faults);
     if faults.is_empty() {
         return Ok(plan);

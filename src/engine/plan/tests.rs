@@ -218,7 +218,6 @@ stages:
         [
             "2:1 unknown key `stagse` [did you mean `stages`?]",
             "4:16 unknown kind `toy.sauce` [did you mean `toy.source`?]",
-            "5:3 stage `prepare` lacks its input `table` [`inputs: { table: ... }` takes a table]",
             "5:43 `toy.prepare` has no input `tabel` [did you mean `table`?]",
             "8:23 input `matrix` takes a matrix, but `prepare.model` gives a fitted transform [did you mean `prepare.matrix`?]",
             "9:16 expected a whole number from 1 up, found the number 0 []",
@@ -244,6 +243,13 @@ fn references_that_lead_nowhere() {
     ] {
         assert_eq!(faults(&with(reference)), [format!("8:23 {expected}")], "{reference}");
     }
+    let lacking = GOOD.replace("{ matrix: prepare.matrix }", "{}");
+    assert_eq!(
+        faults(&lacking),
+        ["6:3 stage `kmeans` lacks its input `matrix` [`inputs: { matrix: ... }` takes a matrix]"]
+    );
+    let lost = GOOD.replace("uses: toy.prepare", "uses: toy.prepaer");
+    assert_eq!(faults(&lost), ["11:20 unknown kind `toy.prepaer` [did you mean `toy.prepare`?]"]);
     let stages = GOOD.replace("[kmeans]", "[prepare]");
     assert_eq!(
         faults(&stages),
