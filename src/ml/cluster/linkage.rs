@@ -37,8 +37,8 @@ pub(super) fn chain(x: &Matrix, update: Update, work: &Work) -> Result<Vec<Pair>
     let mut tips: Vec<usize> = Vec::new();
     let mut pairs = Vec::with_capacity(n.saturating_sub(1));
     while alive.len() > 1 {
+        work.check()?;
         if tips.is_empty() {
-            work.check()?;
             tips.push(alive[0]);
         }
         let tip = tips[tips.len() - 1];

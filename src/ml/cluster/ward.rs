@@ -25,8 +25,8 @@ pub(super) fn ward(x: &Matrix, work: &Work) -> Result<Vec<Pair>, Cancelled> {
     let mut tips: Vec<usize> = Vec::new();
     let mut pairs = Vec::with_capacity(n.saturating_sub(1));
     while pairs.len() + 1 < n {
+        work.check()?;
         if tips.is_empty() {
-            work.check()?;
             tips.push(active.first_alive());
         }
         let tip = tips[tips.len() - 1];
