@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     app::{AppError, Project, SurveyOptions, run::resolve},
     base::{hash::StageKey, names},
-    engine::{plan::Plan, status::Forecast},
+    engine::{plan::Plan, reason::condensed, status::Forecast},
     store::records::{HistoryEntry, HistoryStage, Preimage, Reason, ReasonCode},
 };
 
@@ -268,7 +268,7 @@ impl Scene {
                 instances: Vec::new(),
                 kind: standing.kind.clone(),
                 state: standing.state.clone(),
-                reasons: own,
+                reasons: condensed(&own),
                 error: standing.error.clone(),
                 when: standing.when.clone(),
                 causes: Vec::new(),

@@ -18,6 +18,26 @@ pub fn plain(code: ReasonCode) -> Reason {
     Reason { code, name: None, old: Value::Null, new: Value::Null }
 }
 
+/// Makes one reason of those about the outputs of one candidate (`candidates/gmm/k=5.labels`, `.model`): a whole
+/// stage came, went or changed.
+pub fn condensed(reasons: &[Reason]) -> Vec<Reason> {
+    let mut found: Vec<Reason> = Vec::with_capacity(reasons.len());
+    for reason in reasons {
+        let mut reason = reason.clone();
+        if let (ReasonCode::InputChanged, Some(name)) = (reason.code, &reason.name)
+            && name.contains('/')
+            && let Some((stage, _)) = name.rsplit_once('.')
+        {
+            reason.name = Some(stage.to_string());
+            if found.iter().any(|f| f.code == reason.code && f.name == reason.name) {
+                continue;
+            }
+        }
+        found.push(reason);
+    }
+    found
+}
+
 /// Returns everything in which `now` differs from the record `before`. `files` are the relative paths of `now`'s
 /// sources. `with_inputs` is false while the inputs of `now` are not known yet.
 pub fn compare(
@@ -147,6 +167,20 @@ mod tests {
 
     fn codes(reasons: &[Reason]) -> Vec<(ReasonCode, &str)> {
         reasons.iter().map(|r| (r.code, r.name.as_deref().unwrap_or(""))).collect()
+    }
+
+    #[test]
+    fn a_candidate_is_one_reason() {
+        let names = ["candidates/km/eps=0.5.labels", "candidates/km/eps=0.5.model", "table"];
+        let reasons = names.map(|n| about(ReasonCode::InputChanged, n));
+        let condensed = condensed(&reasons);
+        assert_eq!(
+            codes(&condensed),
+            [
+                (ReasonCode::InputChanged, "candidates/km/eps=0.5"),
+                (ReasonCode::InputChanged, "table")
+            ]
+        );
     }
 
     #[test]

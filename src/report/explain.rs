@@ -52,7 +52,8 @@ fn render_link(link: &Link, margin: &str, rail: &str, style: &Style, out: &mut S
     if link.told {
         head.push_str(&style.dim("  (above)"));
     } else if let Some(started) = &link.when {
-        head.push_str(&style.dim(&format!("  last ran {}", when(started))));
+        let why = if link.reasons.is_empty() && drawn.is_empty() { "" } else { ", because" };
+        head.push_str(&style.dim(&format!("  last ran {}{why}", when(started))));
     }
     out.push_str(&head);
     out.push('\n');

@@ -7,6 +7,7 @@ use crate::{
     app::{Outcome, Survey},
     engine::{
         event::{Report, State},
+        reason,
         status::Standing,
     },
     report::style::{Style, count, counted, duration},
@@ -146,6 +147,7 @@ pub fn survey(survey: &Survey, verbose: bool, style: &Style) -> String {
 /// Returns reasons as a short text.
 pub fn reasons_text(reasons: &[Reason]) -> String {
     const MAX_SHOWN: usize = 3;
+    let reasons = reason::condensed(reasons);
     let mut parts: Vec<String> = reasons.iter().take(MAX_SHOWN).map(reason_text).collect();
     if reasons.len() > MAX_SHOWN {
         parts.push(format!("and {} more", reasons.len() - MAX_SHOWN));
@@ -161,7 +163,11 @@ pub fn reason_text(reason: &Reason) -> String {
         ReasonCode::ParamChanged | ReasonCode::CommandChanged | ReasonCode::EnvChanged => {
             format!("{name}: {} -> {}", value(&reason.old), value(&reason.new))
         }
-        ReasonCode::InputChanged => format!("input {name} changed"),
+        ReasonCode::InputChanged => match (&reason.old, &reason.new) {
+            (_, Value::Null) if !reason.old.is_null() => format!("input {name} is gone"),
+            (Value::Null, _) if !reason.new.is_null() => format!("input {name} is new"),
+            _ => format!("input {name} changed"),
+        },
         ReasonCode::FileChanged => format!("{name} changed"),
         ReasonCode::KindChanged => {
             format!("kind: {} -> {}", value(&reason.old), value(&reason.new))
