@@ -264,16 +264,27 @@ fn figures(
 
 type Row = Vec<(String, Value)>;
 
-/// Returns the chosen row of a leaderboard without the words about it.
+/// What stands before a parameter's name among figures.
+const PARAM: &str = "params.";
+
+/// Returns the chosen row of a leaderboard without the words about it, its parameters one by one.
 fn chosen(table: &Table) -> Row {
     let Ok(flags) = table.floats("chosen") else { return Row::new() };
     let Some(row) = flags.iter().position(|&c| c == 1.0) else { return Row::new() };
     let left_out = ["chosen", "reason", "eligible", "rank"];
-    let names = table.names().into_iter().zip(table.batch().columns());
-    names
-        .filter(|(name, _)| !left_out.contains(&name.as_str()))
-        .map(|(name, column)| (name, json(column, row)))
-        .collect()
+    let mut found = Row::new();
+    for (name, column) in table.names().into_iter().zip(table.batch().columns()) {
+        match (name.as_str(), json(column, row)) {
+            (name, _) if left_out.contains(&name) => {}
+            ("params", Value::String(text)) => {
+                if let Ok(Value::Object(params)) = serde_json::from_str(&text) {
+                    found.extend(params.into_iter().map(|(k, v)| (format!("{PARAM}{k}"), v)));
+                }
+            }
+            (_, value) => found.push((name, value)),
+        }
+    }
+    found
 }
 
 /// Returns the test scores of a classifier.
@@ -303,7 +314,7 @@ fn json(column: &ArrayRef, row: usize) -> Value {
     }
 }
 
-/// Puts two rows side by side; a figure that neither has is left out.
+/// Puts two rows side by side; a figure that neither has, and a parameter that is the same, is left out.
 fn beside(old: Row, new: Row) -> Vec<Change> {
     let mut rows: Vec<Change> =
         old.into_iter().map(|(name, old)| Change { name, old, new: Value::Null }).collect();
@@ -313,7 +324,10 @@ fn beside(old: Row, new: Row) -> Vec<Change> {
             None => rows.push(Change { name, old: Value::Null, new: value }),
         }
     }
-    rows.retain(|r| !(r.old.is_null() && r.new.is_null()));
+    rows.retain(|r| match r.name.starts_with(PARAM) {
+        true => r.old != r.new,
+        false => !(r.old.is_null() && r.new.is_null()),
+    });
     rows
 }
 
@@ -386,8 +400,8 @@ mod tests {
             pairs.iter().map(|(n, v)| (n.to_string(), v.clone())).collect()
         };
         let rows = beside(
-            row(&[("silhouette", json!(0.5)), ("bic", Value::Null)]),
-            row(&[("silhouette", json!(0.6)), ("bic", Value::Null), ("n", json!(3))]),
+            row(&[("silhouette", json!(0.5)), ("bic", Value::Null), ("params.k", json!(3))]),
+            row(&[("silhouette", json!(0.6)), ("params.k", json!(3)), ("n", json!(3))]),
         );
         let change = |name: &str, old, new| Change { name: name.to_string(), old, new };
         assert_eq!(

@@ -113,7 +113,7 @@ fn side_by_side(figures: &Figures, width: Option<usize>, style: &Style) -> Strin
             _ => vec![text(&row.old), text(&row.new)],
         };
         let delta = match (old, new) {
-            (Some(a), Some(b)) if a != b => signed(b - a),
+            (Some(a), Some(b)) if a != b => signed(b - a, row.old.is_f64() || row.new.is_f64()),
             _ => String::new(),
         };
         let tone = if row.old == row.new { Tone::Dim } else { Tone::Plain };
@@ -135,8 +135,11 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn signed(difference: f64) -> String {
-    let digits = floats(vec![Some(difference)]).concat();
+fn signed(difference: f64, fraction: bool) -> String {
+    let digits = match fraction {
+        true => floats(vec![Some(difference)]).concat(),
+        false => format!("{difference:.0}"),
+    };
     if difference > 0.0 { format!("+{digits}") } else { digits }
 }
 
@@ -273,7 +276,7 @@ mod tests {
         let expected = "                       a        b\n  \
             silhouette        0.25     0.50  +0.25\n  \
             stage       kmeans/k=3  gmm/k=4\n  \
-            n_segments           3        4   +1.0\n";
+            n_segments           3        4     +1\n";
         assert_eq!(side_by_side(&figures, None, &Style::new(false)), expected);
     }
 }
