@@ -1,6 +1,7 @@
 //! `orchestrate run`. It does not know how stages are run.
 
 use std::{
+    io::{self, Write},
     process::ExitCode,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -51,7 +52,11 @@ fn show(
         return Ok(());
     }
     if !context.quiet && outcome.run.is_some() {
-        context.print(&report::summary::render(&project.store()?, outcome, &context.out));
+        let summary = report::summary::render(&project.store()?, outcome, &context.out);
+        if !summary.is_empty() {
+            context.say("\n");
+            context.print(&summary);
+        }
     }
     context.say(&report::plain::failures(outcome, &context.err));
     context.say(&report::plain::last_line(outcome, &context.err));
@@ -76,7 +81,9 @@ pub fn listen_for_interrupts(cancel: &Cancel) {
     let handler = move || {
         if count.fetch_add(1, Ordering::Relaxed) == 0 {
             cancel.cancel();
-            eprintln!("\nstopping; what is finished is kept (once more to stop at once)");
+            let text = "\nstopping; what is finished is kept (once more to stop at once)\n";
+            // Whoever hung up the terminal does not read it.
+            let _ = io::stderr().lock().write_all(text.as_bytes());
         } else {
             std::process::exit(i32::from(exit::INTERRUPTED));
         }

@@ -83,8 +83,8 @@ impl Live {
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
         board.total.get_or_insert_with(|| total_bar(bars, plan.order.len() as u64));
         let bar = bars.insert_from_back(1, ProgressBar::new(0));
-        bar.set_style(stage_style());
-        bar.set_message(name.to_string());
+        bar.set_style(stage_style(false));
+        bar.set_message(format!("{name:width$}", width = name_width(plan)));
         bar.enable_steady_tick(Duration::from_millis(120));
         follow(bar.clone(), progress);
         board.running.insert(name.to_string(), bar);
@@ -132,17 +132,32 @@ fn total_bar(bars: &MultiProgress, n_stages: u64) -> ProgressBar {
     bar
 }
 
-fn stage_style() -> ProgressStyle {
-    ProgressStyle::with_template("{spinner:>9.cyan}  {msg} {prefix:.dim} {elapsed:.dim}")
-        .unwrap_or_else(|_| ProgressStyle::default_spinner())
+/// Names are padded to the longest one, so that what stands behind them does not jump; very long ones are not.
+fn name_width(plan: &Plan) -> usize {
+    const MAX: usize = 28;
+    plan.graph.node_weights().map(|i| i.name.chars().count()).max().unwrap_or(0).min(MAX)
+}
+
+fn stage_style(counts: bool) -> ProgressStyle {
+    let template = match counts {
+        true => "{spinner:>9.cyan}  {msg}  {bar:12.cyan/dim} {prefix:.dim}  {elapsed:.dim}",
+        false => "{spinner:>9.cyan}  {msg}  {prefix:.dim}  {elapsed:.dim}",
+    };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
 /// Copies a stage's counters to its bar until the bar is taken away.
 fn follow(bar: ProgressBar, progress: Progress) {
     thread::spawn(move || {
+        let mut counts = false;
         while !bar.is_finished() {
             let (done, total) = progress.read();
             if total > 0 {
+                if !std::mem::replace(&mut counts, true) {
+                    bar.set_style(stage_style(true));
+                }
+                bar.set_length(total);
+                bar.set_position(done.min(total));
                 bar.set_prefix(format!("{} of {}", count(done.min(total)), count(total)));
             } else if done > 0 {
                 bar.set_prefix(count(done));
