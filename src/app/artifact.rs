@@ -1,7 +1,7 @@
 //! Finds the artifacts that a person means by `STAGE` or `STAGE.PORT`: the newest of a pipeline, or those of a
 //! past run. It does not show them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
@@ -12,10 +12,10 @@ use crate::{
         names,
     },
     engine::{plan::Overrides, yaml},
-    frame::{self, Table},
+    frame::{self, FrameError, Table},
     kinds,
     stage::error::StageError,
-    store::{Store, error::StoreError, records::Manifest},
+    store::{Store, error::StoreError, objects::Health, records::Manifest},
 };
 
 /// Where artifacts are looked for.
@@ -169,12 +169,26 @@ impl Artifact {
         Ok(store.read_object(&self.hash, &self.ext)?)
     }
 
-    /// Reads its table.
+    /// Reads the first `n_rows` rows of its table (`None`: all), and tells how many it has.
     ///
     /// # Errors
     /// If the bytes are damaged or are not a table.
-    pub fn table(&self, store: &Store) -> Result<Table, AppError> {
-        table(store, &self.hash, &self.ext)
+    pub fn table(&self, store: &Store, n_rows: Option<usize>) -> Result<(Table, usize), AppError> {
+        let Some(n_rows) = n_rows else {
+            let table = table(store, &self.hash, &self.ext)?;
+            let n_all = table.n_rows();
+            return Ok((table, n_all));
+        };
+        // The bytes are checked against the hash as a run would: read again only if the file was touched.
+        if store.health(&self.hash, &self.ext)? != Health::Sound {
+            let why = "does not hold the bytes of its name";
+            return Err(AppError::Store(StoreError::damaged(self.path.clone(), why)));
+        }
+        let file = store.disk().open(&self.path)?;
+        let n_all = frame::parquet::count_rows(&file).map_err(|e| unreadable(&self.path, &e))?;
+        let head =
+            frame::parquet::read_head(file, n_rows).map_err(|e| unreadable(&self.path, &e))?;
+        Ok((head, usize::try_from(n_all).unwrap_or(usize::MAX)))
     }
 }
 
@@ -184,10 +198,11 @@ impl Artifact {
 /// If the bytes are damaged or are not a table.
 pub fn table(store: &Store, hash: &ContentHash, ext: &str) -> Result<Table, AppError> {
     let bytes = Bytes::from(store.read_object(hash, ext)?);
-    frame::parquet::read(bytes).map_err(|error| {
-        let path = store.object_path(hash, ext);
-        AppError::Store(StoreError::damaged(path, format!("is not a readable table: {error}")))
-    })
+    frame::parquet::read(bytes).map_err(|e| unreadable(&store.object_path(hash, ext), &e))
+}
+
+fn unreadable(path: &Path, error: &FrameError) -> AppError {
+    AppError::Store(StoreError::damaged(path, format!("is not a readable table: {error}")))
 }
 
 fn name_in(file: &PipelineFile) -> Result<String, AppError> {

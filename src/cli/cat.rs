@@ -78,8 +78,17 @@ pub fn cat(context: &Context, args: &CatArgs) -> Result<ExitCode, AppError> {
     let store = project.store()?;
     mention(context, &artifact);
     if artifact.is_table() {
-        let table = chosen(artifact.table(&store)?, args)?;
-        show_table(context, &table, args)?;
+        let wanted = wanted_rows(context, args);
+        // A condition has to see all rows; without one only those are read that are shown.
+        let read = wanted.filter(|_| args.filter.is_none());
+        let (table, mut n_all) = artifact.table(&store, read)?;
+        let mut table = chosen(table, args)?;
+        if args.filter.is_some() {
+            n_all = table.n_rows();
+            let n = wanted.unwrap_or(n_all).min(n_all);
+            table = Table::from_batch(table.batch().slice(0, n));
+        }
+        show_table(context, &table, n_all, args)?;
     } else {
         show_bytes(context, &artifact, &store, args)?;
     }
@@ -120,8 +129,13 @@ fn document(artifact: &Artifact) -> Value {
     })
 }
 
-/// Returns the rows and columns that were asked for. `--rows` counts what is left: it is applied where the
-/// table is shown, so that the terminal can tell how many there are in all.
+/// Returns how many rows are to be shown at the most; `None` for all.
+fn wanted_rows(context: &Context, args: &CatArgs) -> Option<usize> {
+    let for_eyes = !context.json && args.output.is_none();
+    args.rows.or_else(|| for_eyes.then_some(HEAD))
+}
+
+/// Returns the rows and columns that were asked for.
 fn chosen(table: Table, args: &CatArgs) -> Result<Table, AppError> {
     let mut table = table;
     if let Some(text) = &args.filter {
@@ -131,11 +145,6 @@ fn chosen(table: Table, args: &CatArgs) -> Result<Table, AppError> {
         table = projected(&table, &args.columns)?;
     }
     Ok(table)
-}
-
-fn head(table: &Table, rows: Option<usize>) -> Table {
-    let n = rows.unwrap_or(usize::MAX).min(table.n_rows());
-    Table::from_batch(table.batch().slice(0, n))
 }
 
 fn filtered(table: &Table, text: &str) -> Result<Table, AppError> {
@@ -157,11 +166,16 @@ fn projected(table: &Table, columns: &[String]) -> Result<Table, AppError> {
     Table::new(id.as_deref(), pairs).map_err(|e| wrong(&e))
 }
 
-fn show_table(context: &Context, table: &Table, args: &CatArgs) -> Result<(), AppError> {
+/// Shows a table, or the first rows of one that has `n_all`.
+fn show_table(
+    context: &Context,
+    table: &Table,
+    n_all: usize,
+    args: &CatArgs,
+) -> Result<(), AppError> {
     if let Some(path) = &args.output {
         let path = &context.resolve(path);
-        let table = head(table, args.rows);
-        export::table(&table, path)?;
+        export::table(table, path)?;
         let rows = report::style::counted(table.n_rows(), "row", "rows");
         context.say(&format!("{rows} written to {}\n", path.display()));
         if context.json {
@@ -172,12 +186,10 @@ fn show_table(context: &Context, table: &Table, args: &CatArgs) -> Result<(), Ap
         return Ok(());
     }
     if context.json {
-        let table = head(table, args.rows);
-        let written = formats::write_json(&table, io::BufWriter::new(io::stdout().lock()));
+        let written = formats::write_json(table, io::BufWriter::new(io::stdout().lock()));
         return ignore_broken_pipe(written);
     }
-    let rows = args.rows.unwrap_or(HEAD);
-    context.print(&report::frame::render(table, rows, context.width(), &context.out));
+    context.print(&report::frame::render(table, n_all, context.width(), &context.out));
     Ok(())
 }
 

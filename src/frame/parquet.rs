@@ -39,6 +39,18 @@ pub fn read<R: ChunkReader + 'static>(source: R) -> Result<Table, FrameError> {
     Table::from_batches(&schema, &batches)
 }
 
+/// Reads the first `n_rows` rows of a Parquet file, or all if there are fewer.
+///
+/// # Errors
+/// If the bytes are not Parquet or are damaged.
+pub fn read_head<R: ChunkReader + 'static>(source: R, n_rows: usize) -> Result<Table, FrameError> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(source)?;
+    let schema = builder.schema().clone();
+    let reader =
+        builder.with_batch_size(CHUNK_ROWS.min(n_rows.max(1))).with_limit(n_rows).build()?;
+    Table::from_batches(&schema, &reader.collect::<Result<Vec<_>, _>>()?)
+}
+
 /// Returns the columns of a Parquet file; the rows are not read.
 ///
 /// # Errors

@@ -18,24 +18,24 @@ use crate::{
 /// Decimals shown at most.
 const MAX_DECIMALS: usize = 4;
 
-/// Returns the first `n_shown` rows as text, and a last line with the shape of all of it.
-pub fn render(table: &Table, n_shown: usize, width: Option<usize>, style: &Style) -> String {
-    let n_shown = n_shown.min(table.n_rows());
+/// Returns a table, or the first rows of one with `n_rows` in all, as text, and a last line with the shape of all
+/// of it.
+pub fn render(table: &Table, n_rows: usize, width: Option<usize>, style: &Style) -> String {
+    let n_shown = table.n_rows();
     let schema = table.schema();
     let columns = schema.fields().iter().map(|f| (f.name().as_str(), align(f.data_type())));
     let mut grid = Grid::new(columns);
-    let texts: Vec<Vec<Cell>> =
-        table.batch().columns().iter().map(|c| cells(&c.slice(0, n_shown))).collect();
+    let texts: Vec<Vec<Cell>> = table.batch().columns().iter().map(cells).collect();
     for row in 0..n_shown {
         grid.push(texts.iter().map(|column| column[row].clone()).collect());
     }
     let (mut out, n_hidden) = grid.render(width, style);
     let mut shape = format!(
         "{} x {}",
-        counted(table.n_rows(), "row", "rows"),
+        counted(n_rows, "row", "rows"),
         counted(schema.fields().len(), "column", "columns"),
     );
-    if n_shown < table.n_rows() {
+    if n_shown < n_rows {
         shape.push_str(&format!("; the first {} shown, --rows N for more", count(n_shown as u64)));
     }
     if n_hidden > 0 {
@@ -103,7 +103,8 @@ mod tests {
             ],
         )
         .unwrap();
-        let text = render(&table, 2, Some(80), &Style::new(false));
+        let head = table.take(&[0, 1]).unwrap();
+        let text = render(&head, 3, Some(80), &Style::new(false));
         let expected = "id   n     x\na    1  1.50\nbb  20  null\n\
                         3 rows x 3 columns; the first 2 shown, --rows N for more\n";
         // Decimals are those of the rows shown.
