@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::{
     app::{AppError, ReproduceOptions},
-    cli::{context::Context, exit, run::listen_for_interrupts},
+    cli::{context::Context, exit, run::listen_beside},
     report::{self, live::Live},
     stage::work::Cancel,
 };
@@ -43,8 +43,8 @@ pub fn reproduce(context: &Context, args: &ReproduceArgs) -> Result<ExitCode, Ap
     };
     let options = ReproduceOptions { threads, stage: args.stage.clone() };
     let cancel = Cancel::new();
-    listen_for_interrupts(&cancel);
     let live = Live::new(context.quiet || context.json, false, context.err);
+    listen_beside(&live, &cancel);
     let found = project.reproduce(&args.run, &options, &cancel, &|plan, event| {
         live.on_event(plan, event);
     });
@@ -62,8 +62,8 @@ pub fn reproduce(context: &Context, args: &ReproduceArgs) -> Result<ExitCode, Ap
 pub fn restore(context: &Context, args: &RestoreArgs) -> Result<ExitCode, AppError> {
     let project = context.project()?;
     let cancel = Cancel::new();
-    listen_for_interrupts(&cancel);
     let live = Live::new(context.quiet || context.json, false, context.err);
+    listen_beside(&live, &cancel);
     let output = args.output.as_ref().map(|folder| context.resolve(folder));
     let restored =
         project.restore(&args.run, output.as_deref(), context.jobs(), &cancel, &|plan, event| {

@@ -32,8 +32,8 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, AppError> {
         jobs: context.jobs(),
     };
     let cancel = Cancel::new();
-    listen_for_interrupts(&cancel);
     let live = Live::new(context.quiet || context.json, context.verbose, context.err);
+    listen_beside(&live, &cancel);
     let outcome = project.run(args.pipeline.as_deref(), &options, &cancel, &|plan, event| {
         live.on_event(plan, event);
     })?;
@@ -76,14 +76,24 @@ pub fn outcome_code(outcome: &Outcome) -> u8 {
 
 /// The first interrupt asks running stages to stop, the second ends the process at once.
 pub fn listen_for_interrupts(cancel: &Cancel) {
+    listen(cancel, |text| {
+        // Whoever hung up the terminal does not read it.
+        let _ = writeln!(io::stderr().lock(), "\n{text}");
+    });
+}
+
+/// The same, speaking through a display that has bars on the terminal.
+pub fn listen_beside(live: &Live, cancel: &Cancel) {
+    listen(cancel, live.speaker());
+}
+
+fn listen(cancel: &Cancel, speak: impl Fn(&str) + Send + 'static) {
     let cancel = cancel.clone();
     let count = AtomicU32::new(0);
     let handler = move || {
         if count.fetch_add(1, Ordering::Relaxed) == 0 {
             cancel.cancel();
-            let text = "\nstopping; what is finished is kept (once more to stop at once)\n";
-            // Whoever hung up the terminal does not read it.
-            let _ = io::stderr().lock().write_all(text.as_bytes());
+            speak("stopping; what is finished is kept (once more to stop at once)");
         } else {
             std::process::exit(i32::from(exit::INTERRUPTED));
         }

@@ -65,6 +65,13 @@ impl Live {
         }
     }
 
+    /// Returns something that can speak from anywhere, at any time, without tearing the bars.
+    pub fn speaker(&self) -> impl Fn(&str) + Send + 'static {
+        let bars = self.bars.clone();
+        let style = self.style;
+        move |text| say(bars.as_ref(), &style.warn(text))
+    }
+
     /// Takes the bars away.
     pub fn finish(&self) {
         let mut board = self.board.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,16 +117,16 @@ impl Live {
     }
 
     fn line(&self, text: &str) {
-        match &self.bars {
-            Some(bars) => {
-                // The bars know how to make room; a terminal that refuses has gone away.
-                let _ = bars.println(text);
-            }
-            None => {
-                let _ = writeln!(io::stderr().lock(), "{text}");
-            }
-        }
+        say(self.bars.as_ref(), text);
     }
+}
+
+fn say(bars: Option<&MultiProgress>, text: &str) {
+    // The bars know how to make room; a terminal that refuses has gone away.
+    let _ = match bars {
+        Some(bars) => bars.println(text),
+        None => writeln!(io::stderr().lock(), "{text}"),
+    };
 }
 
 fn total_bar(bars: &MultiProgress, n_stages: u64) -> ProgressBar {
