@@ -1,6 +1,8 @@
 //! Why an instance is not cached: the newest record of it held against what it would be now.
 //! It does not decide whether it is cached; the key alone does that.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -80,14 +82,18 @@ fn compare_params(path: &str, old: &Value, new: &Value, reasons: &mut Vec<Reason
     if old == new {
         return;
     }
-    if let (Value::Object(a), Value::Object(b)) = (old, new) {
+    if let (Some(a), Some(b)) = (entries(old), entries(new)) {
+        let n_before = reasons.len();
         for name in union(a.keys(), b.keys()) {
             let longer = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
             let value =
-                |o: &serde_json::Map<String, Value>| o.get(name).cloned().unwrap_or_default();
-            compare_params(&longer, &value(a), &value(b), reasons);
+                |o: &BTreeMap<String, &Value>| o.get(name).map_or(Value::Null, |v| (*v).clone());
+            compare_params(&longer, &value(&a), &value(&b), reasons);
         }
-        return;
+        // Ordered names may differ in their order alone; then the whole is the leaf.
+        if reasons.len() > n_before {
+            return;
+        }
     }
     let code = match path {
         "run" | "shell" => ReasonCode::CommandChanged,
@@ -95,6 +101,23 @@ fn compare_params(path: &str, old: &Value, new: &Value, reasons: &mut Vec<Reason
     };
     let name = Some(path.to_string());
     reasons.push(Reason { code, name, old: old.clone(), new: new.clone() });
+}
+
+/// Returns the entries of a mapping, also of an ordered one in its canonical form: a list of `[name, value]`.
+fn entries(value: &Value) -> Option<BTreeMap<String, &Value>> {
+    match value {
+        Value::Object(map) => Some(map.iter().map(|(k, v)| (k.clone(), v)).collect()),
+        Value::Array(items) if !items.is_empty() => {
+            let pair = |item: &Value| match item.as_array().map(Vec::as_slice) {
+                Some([Value::String(name), _]) => Some(name.clone()),
+                _ => None,
+            };
+            let named = items.iter().map(|item| Some((pair(item)?, item.get(1)?)));
+            let found: BTreeMap<String, &Value> = named.collect::<Option<_>>()?;
+            (found.len() == items.len()).then_some(found)
+        }
+        _ => None,
+    }
 }
 
 fn compare_inputs(old: &Preimage, now: &Preimage, reasons: &mut Vec<Reason>) {
@@ -134,10 +157,7 @@ fn compare_files(
     }
 }
 
-fn pairs<'a>(
-    names: &'a [String],
-    hashes: &'a [ContentHash],
-) -> std::collections::BTreeMap<String, &'a ContentHash> {
+fn pairs<'a>(names: &'a [String], hashes: &'a [ContentHash]) -> BTreeMap<String, &'a ContentHash> {
     names.iter().cloned().zip(hashes).collect()
 }
 
@@ -167,6 +187,22 @@ mod tests {
 
     fn codes(reasons: &[Reason]) -> Vec<(ReasonCode, &str)> {
         reasons.iter().map(|r| (r.code, r.name.as_deref().unwrap_or(""))).collect()
+    }
+
+    #[test]
+    fn of_ordered_names_the_changed_one_is_told() {
+        let before = state(json!({"columns": [["a", "x + 1"], ["b", "a / 2"]]}));
+        for (columns, expected) in [
+            (json!([["a", "x + 2"], ["b", "a / 2"]]), "columns.a"),
+            (json!([["a", "x + 1"]]), "columns.b"),
+            (json!([["b", "a / 2"], ["a", "x + 1"]]), "columns"),
+            (json!(["a", "b"]), "columns"),
+        ] {
+            let mut now = before.preimage.clone();
+            now.params = json!({ "columns": columns });
+            let reasons = compare(Some(&before), &now, &before.files, true);
+            assert_eq!(codes(&reasons), [(ReasonCode::ParamChanged, expected)]);
+        }
     }
 
     #[test]
