@@ -9,6 +9,7 @@ use std::{
 use crate::{
     app::{AppError, Outcome, RunOptions, SurveyOptions},
     cli::{args::RunArgs, context::Context, exit, status},
+    engine::event::State,
     report::{self, live::Live},
     stage::work::Cancel,
 };
@@ -51,7 +52,9 @@ fn show(
         context.print_json(&report::json::outcome(outcome, &project.store()?));
         return Ok(());
     }
-    if !context.quiet && outcome.run.is_some() {
+    // Where nothing ran there is no news, and one line says so.
+    let is_news = context.verbose || outcome.reports.iter().any(|r| r.state == State::Ran);
+    if !context.quiet && is_news && outcome.run.is_some() {
         let summary = report::summary::render(&project.store()?, outcome, &context.out);
         if !summary.is_empty() {
             context.say("\n");
