@@ -2,6 +2,7 @@
 
 mod architecture;
 mod cache;
+mod classify;
 mod cli;
 mod cluster_real;
 mod failures;
