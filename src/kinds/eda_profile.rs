@@ -115,7 +115,7 @@ impl Kind for EdaProfile {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

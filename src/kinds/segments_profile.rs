@@ -104,7 +104,7 @@ impl Kind for SegmentsProfile {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

@@ -16,9 +16,9 @@ use crate::{
     kinds::eda::columns::{Column, QUANTILES, Spread, Values},
 };
 
-/// Under `redact` a percentile is told only if at least this many rows lie beyond it; nearer to the
-/// ends it would be somebody's value.
-const CROWD: f64 = 10.0;
+/// Under `redact` figures are told of at least this many rows, and a percentile only if as many lie
+/// beyond it: what fewer people have in common is somebody's value.
+pub const CROWD: f64 = 10.0;
 
 const TEXTS: [&str; 2] = ["column", "dtype"];
 const COUNTS: [&str; 3] = ["count", "missing", "distinct"];

@@ -12,6 +12,7 @@ use crate::{
         eda::{
             Settings,
             columns::{Column, Values},
+            figures::CROWD,
         },
         page::scale,
     },
@@ -103,7 +104,8 @@ pub fn drawn_bins(column: &Column, settings: &Settings) -> (Vec<Bin>, usize) {
     (bins, order.sorted.len() - inside)
 }
 
-/// Under `redact` edges are round numbers: those of equal bins would tell minimum and maximum.
+/// Under `redact` edges are round numbers: those of equal bins would tell minimum and maximum. A column
+/// of one value, or of few rows, has none then.
 fn bins_between(
     column: &Column,
     order: &Order,
@@ -115,6 +117,9 @@ fn bins_between(
         Values::Date { with_time, .. } => !with_time,
         _ => false,
     };
+    if settings.redact && (low == high || (order.sorted.len() as f64) < CROWD) {
+        return Vec::new();
+    }
     let edges = if settings.redact {
         scale::round_edges(low, high, settings.bins)
     } else {

@@ -353,6 +353,12 @@ fn redaction_leaves_no_raw_value() {
         ("flag", Arc::new(flag) as ArrayRef),
     ];
     let table = Table::new(Some("name"), columns).unwrap();
+    let few = Table::new(
+        None,
+        vec![("x", float_array(vec![77.25; 50])), ("y", float_array(vec![0.5; 50]))],
+    );
+    let few = run_on(&few.unwrap(), &json!({ "redact": true }), 1);
+    assert_eq!(few.table("histograms").unwrap().n_rows(), 0, "one value needs no histogram");
     let outputs = run_on(&table, &json!({ "redact": true }), 1);
     let figures = outputs.table("columns").unwrap();
     for column in ["min", "max", "p01", "p99"] {

@@ -118,8 +118,8 @@ impl Drivers {
             })
             .collect();
         let lead = format!(
-            "The champion classifier puts {} of {} customers into their segment; so many percentage points of \
-             that are lost when one column's values are shuffled among them.",
+            "The champion classifier puts {} of {} customers into their segment. Each bar tells how many percentage \
+             points of that are lost when the values of one column are shuffled.",
             number::percent(self.accuracy),
             number::count(self.n_rows)
         );

@@ -3,7 +3,10 @@
 
 use crate::{
     frame::{FrameError, Table},
-    kinds::eda::columns::{Column, Values},
+    kinds::eda::{
+        columns::{Column, Values},
+        figures::CROWD,
+    },
     ml::stats::{Levels, Moments, Numbers, levels::MISSING, moments, quantile},
     stage::{error::StageError, work::Work},
 };
@@ -162,9 +165,9 @@ fn column(
     let described = Column::describe(table, name)?;
     let min = described.spread.as_ref().map_or(f64::NAN, |s| s.min);
     Ok(match described.values {
-        Values::Number { numbers, .. } => Some(number(numbers, None, min, segments)),
+        Values::Number { numbers, .. } => Some(number(numbers, None, min, segments, redact)),
         Values::Date { with_time, days, order } => {
-            Some(number(Numbers::new(days, order), Some(with_time), min, segments))
+            Some(number(Numbers::new(days, order), Some(with_time), min, segments, redact))
         }
         Values::Boolean { levels, .. } => {
             Some(Figures::Category(category(&levels, true, segments, top_levels, false)))
@@ -176,7 +179,14 @@ fn column(
     })
 }
 
-fn number(numbers: Numbers, date: Option<bool>, min: f64, segments: &Segments) -> Figures {
+/// Under `redact` a segment with few values has no figures: its mean would be somebody's value.
+fn number(
+    numbers: Numbers,
+    date: Option<bool>,
+    min: f64,
+    segments: &Segments,
+    redact: bool,
+) -> Figures {
     let mut groups: Vec<Vec<f64>> = vec![Vec::new(); segments.len()];
     for (value, &segment) in numbers.values().iter().zip(&segments.of_row) {
         if value.is_finite() {
@@ -185,6 +195,14 @@ fn number(numbers: Numbers, date: Option<bool>, min: f64, segments: &Segments) -
     }
     let overall = moments(&numbers.order().sorted);
     let cell = |values: Vec<f64>| {
+        if redact && (values.len() as f64) < CROWD {
+            return Cell {
+                moments: Moments { count: values.len(), ..moments(&[]) },
+                median: f64::NAN,
+                z: f64::NAN,
+                relative_importance: f64::NAN,
+            };
+        }
         let moments = moments(&values);
         let mut sorted = values;
         sorted.sort_unstable_by(f64::total_cmp);

@@ -54,7 +54,8 @@ pub fn leaderboard(table: &Table) -> Result<String, StageError> {
             };
             let mut cells = vec![format!("{}{mark}", page::value(&text(stages, row)))];
             cells.extend(columns.iter().map(|(_, values)| number::figure(values[row])));
-            cells.push(page::escape(&page::cut(&text(reasons, row), 300)));
+            let reason = page::escape(&page::cut(&text(reasons, row), 300));
+            cells.push(format!("<div class=\"why\">{reason}</div>"));
             cells
         })
         .collect();

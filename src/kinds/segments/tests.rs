@@ -357,6 +357,19 @@ fn hostile_text_and_redaction() {
 }
 
 #[test]
+fn redaction_tells_no_figure_of_a_few() {
+    let pay = float_array((0..100).map(|i| if i < 3 { 777.25 } else { f64::from(i) }).collect());
+    let table = Table::new(None, vec![("pay", pay)]).unwrap();
+    let labels = labels_of((0..100).map(|i| i32::from(i < 3)).collect());
+    let outputs = run_on(&arrivals(&table, &labels), &json!({ "redact": true }), 1).unwrap();
+    let profile = outputs.table("profile").unwrap();
+    assert_eq!(profile.floats("mean").unwrap()[0], 51.0);
+    assert!(profile.floats("mean").unwrap()[1].is_nan());
+    assert_eq!(profile.integers("count").unwrap(), [Some(97), Some(3)]);
+    assert!(!page(&outputs).contains("777") && page(&run(&table, &labels)).contains("777"));
+}
+
+#[test]
 fn many_levels_become_one() {
     let table =
         Table::new(None, vec![("t", text_array((0..90).map(|i| format!("v{}", i % 45))))]).unwrap();
