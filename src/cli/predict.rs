@@ -1,8 +1,7 @@
 //! `orchestrate predict`. It does not know how answers are computed.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufWriter, Write},
+    io,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -11,10 +10,10 @@ use clap::Args;
 use serde_json::json;
 
 use crate::{
-    app::{AppError, PredictOptions, Prediction},
+    app::{AppError, PredictOptions, Prediction, export},
     base::pool::Pool,
     cli::{context::Context, run::listen_for_interrupts},
-    frame::{self, FrameError, Table},
+    frame::{self, FrameError},
     report::{self, style::counted},
     stage::work::{Cancel, Progress, Work},
 };
@@ -24,7 +23,7 @@ use crate::{
 pub struct PredictArgs {
     /// New rows: CSV, Parquet or Arrow; `-` for standard input
     pub input: String,
-    /// Where the answers go: .csv or .parquet [default: CSV to standard output]
+    /// Where the answers go: .csv, .parquet or .json [default: CSV to standard output]
     #[arg(short, value_name = "OUT")]
     pub output: Option<PathBuf>,
     /// Take the path of this run [default: latest]
@@ -46,10 +45,11 @@ pub fn predict(context: &Context, args: &PredictArgs) -> Result<ExitCode, AppErr
         path => context.resolve(Path::new(path)).to_string_lossy().into_owned(),
     };
     let options = PredictOptions { input, run: args.run.clone(), stage: args.stage.clone() };
-    let prediction = project.predict(&options, &work)?;
     let output = args.output.as_ref().map(|path| context.resolve(path));
+    output.as_deref().map(export::format).transpose()?;
+    let prediction = project.predict(&options, &work)?;
     match &output {
-        Some(path) => write_file(&prediction.table, path)?,
+        Some(path) => export::table(&prediction.table, path)?,
         None if context.json => {}
         None => {
             let mut text = Vec::new();
@@ -88,26 +88,6 @@ fn tell(context: &Context, prediction: &Prediction, output: Option<&Path>) {
         &prediction.run.to_hex()[..12],
         prediction.model.short()
     ));
-}
-
-/// Writes the table beside its place and renames it, so that a failure leaves no half file.
-fn write_file(table: &Table, path: &Path) -> Result<(), AppError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temp = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let written = File::create(&temp).map_err(FrameError::Io).and_then(|file| {
-        let mut sink = BufWriter::new(file);
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("parquet") => frame::parquet::write(table, &mut sink)?,
-            _ => frame::csv::write(table, &mut sink)?,
-        }
-        sink.flush()?;
-        Ok(fs::rename(&temp, path)?)
-    });
-    if written.is_err() {
-        // Best effort: the error that led here is the one to tell.
-        let _ = fs::remove_file(&temp);
-    }
-    written.map_err(into_io("write", path))
 }
 
 fn into_io(intent: &'static str, path: &Path) -> impl FnOnce(FrameError) -> AppError {
