@@ -35,7 +35,7 @@ use crate::{
 pub struct PredictOptions {
     /// The file with new rows; `-` for standard input.
     pub input: String,
-    /// Which run; the latest one if absent.
+    /// Which run; the newest one with a classifier if absent.
     pub run: Option<String>,
     /// Which champion, if the run has several.
     pub stage: Option<String>,
@@ -69,7 +69,10 @@ impl Project {
     /// If the run has no classifier, or the rows cannot be read as the run read its own.
     pub fn predict(&self, options: &PredictOptions, work: &Work) -> Result<Prediction, AppError> {
         let store = self.store()?;
-        let recorded = self.recorded(&store, options.run.as_deref().unwrap_or("latest"))?;
+        let recorded = match &options.run {
+            Some(run) => self.recorded(&store, run)?,
+            None => self.newest_with_classifier(&store)?,
+        };
         let (stage, model) = champion(&recorded, options.stage.as_deref())?;
         let classifier = Classifier::from_table(&read_output(&store, model)?)?;
         let (steps, source) = path(&store, &recorded, stage)?;
@@ -91,6 +94,23 @@ impl Project {
             false => answers,
         };
         Ok(Prediction { run: recorded.id, model: model.hash, table, notes })
+    }
+}
+
+impl Project {
+    /// Returns the newest run of everything in a pipeline that trained a classifier: another pipeline of the project may
+    /// have run since. Without one it is the latest run, whose lack of a classifier is told.
+    fn newest_with_classifier(&self, store: &Store) -> Result<Recorded, AppError> {
+        let entries = store.history()?;
+        let trained = entries.iter().find(|e| {
+            e.targets.is_empty()
+                && e.stages.iter().any(|s| s.kind.starts_with("classify."))
+                && e.run.is_some()
+        });
+        match trained.and_then(|e| e.run) {
+            Some(id) => self.recorded(store, &id.to_hex()),
+            None => self.recorded(store, "latest"),
+        }
     }
 }
 

@@ -26,7 +26,7 @@ pub struct PredictArgs {
     /// Where the answers go: .csv, .parquet or .json [default: CSV to standard output]
     #[arg(short, value_name = "OUT")]
     pub output: Option<PathBuf>,
-    /// Take the path of this run [default: latest]
+    /// Take the path of this run [default: the newest with a classifier]
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
     /// Which champion, if the run has several

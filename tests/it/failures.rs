@@ -210,6 +210,12 @@ fn new_rows_with_odd_values() {
         assert!(said.err.contains(expected), "{what}: {}", said.err);
         assert!(!project.path("bad.csv").exists(), "{what}");
     }
+    // Another pipeline that ran since does not stand in the way.
+    project.write("pipelines/other.yaml", "pipeline: other\nstages:\n  raw: { uses: ingest.csv, with: { path: data/raw/customers.csv } }\n");
+    project.say(&["run", "other"]).expect(0);
+    project.write("new.csv", format!("{header}{rows}"));
+    project.say(&["predict", "new.csv"]).expect(0);
+    project.say(&["predict", "new.csv", "--run", "latest"]).expect(2);
     project.say(&["predict", "absent.csv"]).expect(6);
     project.say(&["predict", "new.csv", "--run", "zzzz"]).expect(2);
     assert_eq!(customers(3).lines().count(), 4);
