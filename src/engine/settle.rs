@@ -188,8 +188,7 @@ impl Runner<'_> {
     }
 
     fn scratch(&self, instance: &Instance) -> Result<Option<std::path::PathBuf>, StageError> {
-        // Only a kind that starts programs is lent a folder: everything else is a pure function.
-        if instance.kind.name() != "command" {
+        if !instance.kind.needs_scratch() {
             return Ok(None);
         }
         self.store.scratch("command").map(Some).map_err(store_error)

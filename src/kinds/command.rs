@@ -117,6 +117,10 @@ impl Kind for CommandKind {
         Inputs::Named(PortType::Opaque)
     }
 
+    fn needs_scratch(&self) -> bool {
+        true
+    }
+
     fn fixed_outputs(&self) -> &'static [FixedOutput] {
         &[]
     }

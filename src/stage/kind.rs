@@ -223,6 +223,11 @@ pub trait Kind: Send + Sync {
         Sources::default()
     }
 
+    /// Returns true for a kind that starts programs: it alone is lent an empty folder, all others are pure functions.
+    fn needs_scratch(&self) -> bool {
+        false
+    }
+
     /// Returns which columns of the input `port` are read to compute the `wanted` columns of the main
     /// output; `available` are the columns that input has. The default is all of them.
     fn columns_read(
