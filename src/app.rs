@@ -22,7 +22,7 @@ pub use predict::{PredictOptions, Prediction};
 pub use project::{PipelineFile, Project};
 pub use recorded::Recorded;
 pub use reproduce::{Comparison, Pass, ReproduceOptions, Reproduction};
-pub use restore::Restored;
+pub use restore::{RestoreOptions, Restored};
 pub use run::{Outcome, RunOptions};
 pub use status::{Survey, SurveyOptions};
 

@@ -80,7 +80,7 @@ impl Project {
 
 fn past_run(store: &Store, id: RunId) -> Result<PastRun, AppError> {
     let manifest = store.manifest(&id)?;
-    let entry = store.newest_entry(&id)?.ok_or_else(|| {
+    let (entry, _) = store.newest_entry(&id)?.ok_or_else(|| {
         StoreError::damaged(
             store.root().join("history"),
             format!("has no readable entry of run {id}"),

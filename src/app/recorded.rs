@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use petgraph::graph::NodeIndex;
+
 use crate::{
     app::{AppError, Project},
     base::hash::{ContentHash, RunId},
@@ -20,8 +22,10 @@ pub struct Recorded {
     pub id: RunId,
     /// What was computed from what.
     pub manifest: Manifest,
-    /// The newest execution of it on this store.
+    /// The newest execution of it that is known; one on this store before any other.
     pub entry: Option<HistoryEntry>,
+    /// Whether the entry is this store's own, and not one that was copied here.
+    is_own: bool,
     files: BTreeMap<String, Vec<(String, ContentHash)>>,
     env: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -34,14 +38,17 @@ impl Project {
     pub fn recorded(&self, store: &Store, wanted: &str) -> Result<Recorded, AppError> {
         let id = store.find_run(wanted)?;
         let manifest = store.manifest(&id)?;
-        let entry = store.newest_entry(&id)?;
+        let (entry, is_own) = match store.newest_entry(&id)? {
+            Some((entry, is_own)) => (Some(entry), is_own),
+            None => (None, false),
+        };
         let labels: BTreeMap<String, Vec<String>> = entry
             .iter()
             .flat_map(|e| e.stages.iter().map(|s| (s.stage.clone(), s.files.clone())))
             .collect();
         let files = replay::files(&manifest, &labels);
         let env = replay::env(&manifest);
-        Ok(Recorded { id, manifest, entry, files, env })
+        Ok(Recorded { id, manifest, entry, is_own, files, env })
     }
 }
 
@@ -52,6 +59,37 @@ impl Recorded {
     /// If this program lacks a kind's version.
     pub fn plan(&self) -> Result<Plan, AppError> {
         replay::plan(&self.manifest, kinds::ALL).map_err(AppError::Replay)
+    }
+
+    /// Checks that executing `nodes` of the run's plan starts no program that nobody here has asked for.
+    ///
+    /// # Errors
+    /// If there are commands among them, the run was not recorded by this store, and they are not allowed.
+    pub fn check_commands(
+        &self,
+        plan: &Plan,
+        nodes: &[NodeIndex],
+        allowed: bool,
+    ) -> Result<(), AppError> {
+        if allowed || self.is_own {
+            return Ok(());
+        }
+        let commands: Vec<&str> = nodes
+            .iter()
+            .map(|&n| &plan.graph[n])
+            .filter(|i| i.kind.needs_scratch())
+            .map(|i| i.name.as_str())
+            .collect();
+        if commands.is_empty() {
+            return Ok(());
+        }
+        let id = self.id.short();
+        Err(AppError::Usage(format!(
+            "run {id} was not recorded by this store, and executing it starts programs ({}); read what they are in \
+             `artifacts/runs/{}.json`, then say --allow-commands",
+            commands.join(", "),
+            self.id
+        )))
     }
 
     /// Returns where the run's sources come from.

@@ -28,6 +28,8 @@ pub struct ReproduceOptions {
     pub threads: Vec<usize>,
     /// Only this stage and what it needs.
     pub stage: Option<String>,
+    /// Start the run's programs even if another store recorded it.
+    pub allow_commands: bool,
 }
 
 /// What came of it.
@@ -97,18 +99,14 @@ impl Project {
     ) -> Result<Reproduction, AppError> {
         let store = self.store_for_writing()?;
         let recorded = self.recorded(&store, wanted)?;
-        if recorded.entry.is_none() {
-            return Err(AppError::Usage(format!(
-                "run {} was not recorded on this store; its commands are not run",
-                recorded.id.short()
-            )));
-        }
-        check_artifacts(&store, &recorded)?;
         let plan = recorded.plan()?;
         let targets = match &options.stage {
             Some(stage) => Some(resolve(&plan, std::slice::from_ref(stage))?),
             None => None,
         };
+        let nodes = targets.as_ref().map_or(plan.order.clone(), |t| plan.with_upstream(t));
+        recorded.check_commands(&plan, &nodes, options.allow_commands)?;
+        check_artifacts(&store, &recorded)?;
         let mut passes = Vec::new();
         for &threads in &options.threads {
             let folder = store.scratch("reproduce")?;

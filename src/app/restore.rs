@@ -19,6 +19,17 @@ use crate::{
     store::{Store, error::StoreError, objects::Health, records::PipelineState},
 };
 
+/// What a person asked for.
+#[derive(Clone, Debug)]
+pub struct RestoreOptions {
+    /// The folder to put artifacts into; the `latest` view if `None`.
+    pub output: Option<PathBuf>,
+    /// Most threads at work.
+    pub jobs: usize,
+    /// Start the run's programs even if another store recorded it.
+    pub allow_commands: bool,
+}
+
 /// What was put back.
 pub struct Restored {
     /// The run.
@@ -36,15 +47,14 @@ pub struct Restored {
 }
 
 impl Project {
-    /// Puts a run's artifacts back: into `output`, or into the `latest` view.
+    /// Puts a run's artifacts back.
     ///
     /// # Errors
     /// If the run is unknown or damaged, or what is gone does not come out the same.
     pub fn restore(
         &self,
         wanted: &str,
-        output: Option<&Path>,
-        jobs: usize,
+        options: &RestoreOptions,
         cancel: &Cancel,
         events: &(dyn Fn(&Plan, Event<'_>) + Sync),
     ) -> Result<Restored, AppError> {
@@ -52,7 +62,7 @@ impl Project {
         let recorded = self.recorded(&store, wanted)?;
         let recomputed = match is_complete(&store, &recorded)? {
             true => Vec::new(),
-            false => self.recompute(&store, &recorded, jobs, cancel, events)?,
+            false => self.recompute(&store, &recorded, options, cancel, events)?,
         };
         let mut restored = Restored {
             run: recorded.id,
@@ -62,7 +72,7 @@ impl Project {
             yaml: None,
             kept: None,
         };
-        match output {
+        match &options.output {
             Some(folder) => export(&store, &recorded, folder, &mut restored)?,
             None => self.relink(&store, &recorded, &mut restored)?,
         }
@@ -74,18 +84,13 @@ impl Project {
         &self,
         store: &Store,
         recorded: &Recorded,
-        jobs: usize,
+        asked: &RestoreOptions,
         cancel: &Cancel,
         events: &(dyn Fn(&Plan, Event<'_>) + Sync),
     ) -> Result<Vec<String>, AppError> {
         let plan = recorded.plan()?;
-        if recorded.entry.is_none() {
-            return Err(AppError::Usage(format!(
-                "run {} was not recorded on this store; what is gone of it is not computed again",
-                recorded.id.short()
-            )));
-        }
-        let options = Options { jobs, update_latest: false, ..Options::default() };
+        recorded.check_commands(&plan, &plan.order, asked.allow_commands)?;
+        let options = Options { jobs: asked.jobs, update_latest: false, ..Options::default() };
         let origin = recorded.origin(store, self);
         let known = PipelineState::default();
         let reports = exec::execute(&plan, store, &origin, &known, &options, cancel, &|event| {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 
 use crate::{
-    app::{AppError, ReproduceOptions},
+    app::{AppError, ReproduceOptions, RestoreOptions},
     cli::{context::Context, exit, run::listen_beside},
     report::{self, live::Live},
     stage::work::Cancel,
@@ -22,6 +22,9 @@ pub struct ReproduceArgs {
     /// Only this stage and what it needs
     #[arg(long, value_name = "STAGE")]
     pub stage: Option<String>,
+    /// Start programs of `command` stages even if another store recorded the run
+    #[arg(long)]
+    pub allow_commands: bool,
 }
 
 /// Arguments of `restore`.
@@ -32,6 +35,9 @@ pub struct RestoreArgs {
     /// Put the artifacts into this folder instead of artifacts/latest
     #[arg(short, value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Start programs of `command` stages even if another store recorded the run
+    #[arg(long)]
+    pub allow_commands: bool,
 }
 
 /// Executes a past run again and compares every artifact.
@@ -41,7 +47,11 @@ pub fn reproduce(context: &Context, args: &ReproduceArgs) -> Result<ExitCode, Ap
         none if none.is_empty() => vec![context.jobs()],
         some => some,
     };
-    let options = ReproduceOptions { threads, stage: args.stage.clone() };
+    let options = ReproduceOptions {
+        threads,
+        stage: args.stage.clone(),
+        allow_commands: args.allow_commands,
+    };
     let cancel = Cancel::new();
     let live = Live::new(context.quiet || context.json, false, context.err);
     listen_beside(&live, &cancel);
@@ -64,11 +74,14 @@ pub fn restore(context: &Context, args: &RestoreArgs) -> Result<ExitCode, AppErr
     let cancel = Cancel::new();
     let live = Live::new(context.quiet || context.json, false, context.err);
     listen_beside(&live, &cancel);
-    let output = args.output.as_ref().map(|folder| context.resolve(folder));
-    let restored =
-        project.restore(&args.run, output.as_deref(), context.jobs(), &cancel, &|plan, event| {
-            live.on_event(plan, event);
-        });
+    let options = RestoreOptions {
+        output: args.output.as_ref().map(|folder| context.resolve(folder)),
+        jobs: context.jobs(),
+        allow_commands: args.allow_commands,
+    };
+    let restored = project.restore(&args.run, &options, &cancel, &|plan, event| {
+        live.on_event(plan, event);
+    });
     live.finish();
     let restored = restored?;
     if context.json {

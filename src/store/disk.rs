@@ -78,6 +78,21 @@ impl Disk {
             .map_err(StoreError::io("create", path))
     }
 
+    /// Creates a new file that only its owner may read.
+    ///
+    /// # Errors
+    /// If it exists already or the medium refuses.
+    pub fn create_private(&self, path: &Path) -> Result<File, StoreError> {
+        use std::os::unix::fs::OpenOptionsExt;
+        self.pass("create", path)?;
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(StoreError::io("create", path))
+    }
+
     /// Writes through to an open file; its path is for messages.
     ///
     /// # Errors
@@ -114,6 +129,23 @@ impl Disk {
         self.pass("rename", to)?;
         fs::rename(from, to).map_err(StoreError::io("rename", to))?;
         self.sync_folder(to)
+    }
+
+    /// Gives a file its name unless something has that name already, in one step, and waits until the folder is on the
+    /// medium. The file loses its old name either way.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn rename_new(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
+        self.pass("link", to)?;
+        match fs::hard_link(from, to) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // File systems without hard links: the last of several writers wins there.
+            Err(_) => return self.rename(from, to),
+        }
+        self.sync_folder(to)?;
+        self.remove_file(from)
     }
 
     fn sync_folder(&self, of: &Path) -> Result<(), StoreError> {

@@ -8,6 +8,7 @@ pub mod memo;
 pub mod objects;
 pub mod records;
 pub mod runs;
+pub mod seal;
 
 use std::path::{Path, PathBuf};
 
@@ -53,6 +54,7 @@ impl Store {
         if !format.exists() {
             store.write_atomic(&format, format!("orchestrate store {FORMAT}\n").as_bytes())?;
         }
+        store.ensure_identity()?;
         Ok(store)
     }
 

@@ -96,13 +96,15 @@ impl Store {
             .map_err(|e| StoreError::damaged(path, format!("is not a manifest: {e}")))
     }
 
-    /// Adds an execution to the history.
+    /// Adds an execution to the history, under the store's seal.
     ///
     /// # Errors
     /// If the medium refuses.
     pub fn put_history(&self, entry: &HistoryEntry) -> Result<(), StoreError> {
+        let seal = self.identity()?.map(|identity| identity.seal(entry)).transpose()?;
+        let entry = HistoryEntry { seal, ..entry.clone() };
         let name = format!("{:020}-{}.json", now_ns(), std::process::id());
-        self.write_atomic(&self.root.join("history").join(name), &json(entry)?)
+        self.write_atomic(&self.root.join("history").join(name), &json(&entry)?)
     }
 
     /// Returns the history, newest first. Entries that are damaged are left out; `fsck` finds them.
@@ -119,12 +121,19 @@ impl Store {
         Ok(entries)
     }
 
-    /// Returns the newest history entry of a run.
+    /// Returns the newest history entry of a run and whether this store wrote it. One that another store wrote, and
+    /// that was copied here, counts only where there is none of our own.
     ///
     /// # Errors
     /// If the medium refuses.
-    pub fn newest_entry(&self, id: &RunId) -> Result<Option<HistoryEntry>, StoreError> {
-        Ok(self.history()?.into_iter().find(|e| e.run == Some(*id)))
+    pub fn newest_entry(&self, id: &RunId) -> Result<Option<(HistoryEntry, bool)>, StoreError> {
+        let identity = self.identity()?;
+        let is_own = |e: &HistoryEntry| identity.as_ref().is_some_and(|i| i.is_own(e));
+        let mut entries = self.history()?;
+        entries.retain(|e| e.run == Some(*id));
+        let own = entries.iter().position(is_own);
+        let newest = entries.into_iter().nth(own.unwrap_or(0));
+        Ok(newest.map(|entry| (entry, own.is_some())))
     }
 
     /// Returns all tags.

@@ -103,6 +103,7 @@ fn entry(run: Option<RunId>, targets: &[&str]) -> HistoryEntry {
         program: String::new(),
         counts: Default::default(),
         stages: vec![],
+        seal: None,
     }
 }
 
@@ -163,4 +164,28 @@ fn a_newer_store_is_refused() {
         Store::open(&root, Disk::default()),
         Err(StoreError::Newer { found: 999, .. })
     ));
+}
+
+#[test]
+fn a_seal_tells_our_entries_from_copies_and_forgeries() {
+    let (ours, theirs) = (Temp::new("seal-ours"), Temp::new("seal-theirs"));
+    let (store, other) = (ours.store(), theirs.store());
+    let id = store.put_manifest(&manifest("a")).unwrap();
+    other.put_history(&entry(Some(id), &["theirs"])).unwrap();
+    store.put_history(&entry(Some(id), &["ours"])).unwrap();
+    let copied = fs::read_dir(other.root().join("history")).unwrap().next().unwrap().unwrap();
+    let newer = store.root().join("history/99999999999999999999-1.json");
+    fs::copy(copied.path(), &newer).unwrap();
+    let (found, is_own) = store.newest_entry(&id).unwrap().unwrap();
+    assert!(
+        is_own && found.targets == ["ours"],
+        "our own comes before a newer one of another store"
+    );
+    let theirs = store.history().unwrap().remove(0);
+    let seal = theirs.seal.clone().unwrap();
+    assert_eq!(seal::checksum(&theirs).unwrap(), seal.sum, "whole, though not ours");
+    let identity = store.identity().unwrap().unwrap();
+    assert!(!identity.is_own(&theirs));
+    assert!(!identity.is_own(&HistoryEntry { threads: 2, ..found.clone() }));
+    assert!(!identity.is_own(&HistoryEntry { seal: None, ..found }));
 }

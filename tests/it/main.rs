@@ -7,6 +7,7 @@ mod cli;
 mod cluster_real;
 mod failures;
 mod features;
+mod foreign;
 mod golden;
 mod identity;
 mod project;

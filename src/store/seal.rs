@@ -1,0 +1,111 @@
+//! The store's identity: a secret that is made with the store, and the seals that it puts on history entries.
+//! It does not know what an entry says. What a seal proves and what not is told in `FORMAT.md`.
+
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    base::{canon, hash::ContentHash},
+    store::{
+        Store,
+        error::StoreError,
+        records::{HistoryEntry, Seal},
+    },
+};
+
+/// Where random bytes come from on every Unix.
+const RANDOM: &str = "/dev/urandom";
+
+/// Hex digits of the secret's own check, so that a damaged secret is no secret.
+const CHECK_DIGITS: usize = 16;
+
+/// A store's secret. It is never printed, exported or sent anywhere.
+pub struct Identity([u8; 32]);
+
+impl Identity {
+    fn random() -> Result<Identity, StoreError> {
+        let mut secret = [0; 32];
+        let source = Path::new(RANDOM);
+        let mut file = File::open(source).map_err(StoreError::io("read", source))?;
+        file.read_exact(&mut secret).map_err(StoreError::io("read", source))?;
+        Ok(Identity(secret))
+    }
+
+    /// Reads `<64 hex> <16 hex>`: the secret and its check.
+    fn parse(text: &str) -> Option<Identity> {
+        let (secret, _) = text.split_once(' ')?;
+        let secret = blake3::Hash::from_hex(secret).ok()?;
+        let identity = Identity(*secret.as_bytes());
+        (identity.text() == text).then_some(identity)
+    }
+
+    fn text(&self) -> String {
+        let check = ContentHash::of(&self.0).to_hex();
+        format!("{} {}\n", blake3::Hash::from_bytes(self.0).to_hex(), &check[..CHECK_DIGITS])
+    }
+
+    /// Returns the seal of an entry: a plain checksum, and the same under the secret.
+    ///
+    /// # Errors
+    /// If the entry cannot be written as JSON.
+    pub fn seal(&self, entry: &HistoryEntry) -> Result<Seal, StoreError> {
+        let sum = checksum(entry)?;
+        Ok(Seal { sum, mark: self.mark(&sum) })
+    }
+
+    /// Returns true if this store wrote the entry and nothing in it has changed since.
+    pub fn is_own(&self, entry: &HistoryEntry) -> bool {
+        let Some(seal) = &entry.seal else { return false };
+        checksum(entry).is_ok_and(|sum| sum == seal.sum && self.mark(&sum) == seal.mark)
+    }
+
+    fn mark(&self, sum: &ContentHash) -> ContentHash {
+        // `blake3::Hash` compares in constant time, ours does not; who could time this reads the secret anyway.
+        ContentHash::from_digest(blake3::keyed_hash(&self.0, sum.as_bytes()))
+    }
+}
+
+/// Returns BLAKE3 of the entry's canonical JSON without its seal.
+///
+/// # Errors
+/// If the entry cannot be written as JSON.
+pub fn checksum(entry: &HistoryEntry) -> Result<ContentHash, StoreError> {
+    let bare = HistoryEntry { seal: None, ..entry.clone() };
+    let text = canon::of(&bare).map_err(|e| StoreError::damaged("history", e.to_string()))?;
+    Ok(ContentHash::of(text.as_bytes()))
+}
+
+impl Store {
+    /// Returns the store's identity; `None` if it has none yet, or a damaged one.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn identity(&self) -> Result<Option<Identity>, StoreError> {
+        let bytes = self.disk.read_optional(&self.identity_path())?.unwrap_or_default();
+        Ok(std::str::from_utf8(&bytes).ok().and_then(Identity::parse))
+    }
+
+    /// Makes an identity where there is none. Of several processes that do so at once, one prevails.
+    pub(super) fn ensure_identity(&self) -> Result<(), StoreError> {
+        if self.identity()?.is_some() {
+            return Ok(());
+        }
+        let path = self.identity_path();
+        let is_damaged = path.exists();
+        let temp = self.temp_path("identity");
+        let mut file = self.disk.create_private(&temp)?;
+        self.disk.write_all(&mut file, &temp, Identity::random()?.text().as_bytes())?;
+        self.disk.sync(&file, &temp)?;
+        match is_damaged {
+            true => self.disk.rename(&temp, &path),
+            false => self.disk.rename_new(&temp, &path),
+        }
+    }
+
+    fn identity_path(&self) -> PathBuf {
+        self.root.join("store-id")
+    }
+}
