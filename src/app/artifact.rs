@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use petgraph::graph::NodeIndex;
 
 use crate::{
     app::{AppError, PipelineFile, Project},
@@ -130,26 +131,37 @@ impl Project {
             None => name_in(&file)?,
         };
         let state = store.pipeline_state(&pipeline)?;
-        let names: Vec<String> = match &plan {
-            Some(plan) => plan.order.iter().map(|&n| plan.graph[n].name.clone()).collect(),
-            None => state.instances.keys().cloned().collect(),
+        let names: Vec<(&str, &str)> = match &plan {
+            Some(plan) => {
+                let of = |n: NodeIndex| (plan.graph[n].name.as_str(), plan.graph[n].kind.name());
+                plan.order.iter().copied().map(of).collect()
+            }
+            None => {
+                let known = state.instances.iter();
+                known.map(|(name, known)| (name.as_str(), known.preimage.kind.as_str())).collect()
+            }
         };
         let mut shelf = Shelf { of: format!("pipeline `{pipeline}`"), instances: Vec::new() };
-        for name in names {
-            let record = match state.instances.get(&name) {
-                Some(known) => store.key_record(&known.key)?,
-                None => None,
-            };
-            let outputs = record.map_or_else(Vec::new, |record| {
-                let outputs = record.outputs.into_iter().map(|(port, o)| Output {
+        for (name, kind) in names {
+            let known = state.instances.get(name);
+            let record = known.map(|k| store.key_record(&k.key)).transpose()?.flatten();
+            let mut outputs: Vec<Output> = Vec::new();
+            // The view is newer than the records while a run goes on.
+            for (port, hash, ext) in store.linked(&pipeline, name)? {
+                let of_record = record.as_ref().and_then(|r| r.outputs.get(&port));
+                let rows = of_record.filter(|o| o.hash == hash).and_then(|o| o.rows);
+                outputs.push(Output { port, hash, ext, rows });
+            }
+            if let Some(record) = record.filter(|_| outputs.is_empty()) {
+                outputs.extend(record.outputs.into_iter().map(|(port, o)| Output {
                     port,
                     hash: o.hash,
                     ext: o.ext,
                     rows: o.rows,
-                });
-                in_order(&record.preimage.kind, outputs.collect())
-            });
-            shelf.instances.push(Instance { name, outputs });
+                }));
+            }
+            let outputs = in_order(kind, outputs);
+            shelf.instances.push(Instance { name: name.to_string(), outputs });
         }
         Ok(shelf)
     }

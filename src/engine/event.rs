@@ -21,6 +21,18 @@ pub enum Event<'a> {
         /// Moves while it runs.
         progress: Progress,
     },
+    /// Another holder of the store is running the same work; this one waits for its outputs.
+    Waiting {
+        /// The instance's name.
+        name: &'a str,
+    },
+    /// An output of an instance that was found cached is gone or damaged after all and is made again.
+    Rebuilding {
+        /// The instance's name.
+        name: &'a str,
+        /// Which outputs.
+        reasons: &'a [Reason],
+    },
     /// An instance failed and is tried again.
     Retrying {
         /// Its name.
@@ -87,6 +99,8 @@ pub struct Report {
     pub state: State,
     /// Cached although something above it ran.
     pub early_cutoff: bool,
+    /// Cached because another holder of the store ran it meanwhile.
+    pub joined: bool,
     /// Something above it, or itself, ran.
     pub moved: bool,
     /// What went into its key, where that was known.

@@ -22,6 +22,7 @@ use crate::{
     stage::{error::StageError, work::Cancel},
     store::{
         Store,
+        lease::PATIENCE,
         records::{KeyRecord, OutputRecord, PipelineState, Reason, ReasonCode},
     },
 };
@@ -71,8 +72,8 @@ pub fn execute(
     let pool = Pool::new(options.jobs + 1);
     let scheduler = Scheduler::new(plan, &wanted, options.keep_going, cancel);
     let shop = Shop {
-        runner: Runner { plan, store, pool: &pool, cancel, events },
-        origin,
+        runner: Runner { plan, store, origin, pool: &pool, cancel, events },
+        told: Mutex::default(),
         known,
         options,
         scheduler: &scheduler,
@@ -104,6 +105,8 @@ struct Board {
     /// Givers that are not done, by node; `None` for instances that are not wanted.
     waiting: Vec<Option<usize>>,
     ready: BinaryHeap<Reverse<(usize, NodeIndex)>>,
+    /// Whose work another holder of the store is doing; they are looked at again after a while.
+    deferred: Vec<NodeIndex>,
     position: Vec<usize>,
     open: usize,
     failed: bool,
@@ -140,8 +143,23 @@ impl<'a> Scheduler<'a> {
             if let Some(Reverse((_, node))) = board.ready.pop() {
                 return Some(node);
             }
-            board = self.changed.wait(board).unwrap_or_else(PoisonError::into_inner);
+            if board.deferred.is_empty() {
+                board = self.changed.wait(board).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                let waited = self.changed.wait_timeout(board, PATIENCE);
+                board = waited.unwrap_or_else(PoisonError::into_inner).0;
+                for node in std::mem::take(&mut board.deferred) {
+                    let position = board.position[node.index()];
+                    board.ready.push(Reverse((position, node)));
+                }
+            }
         }
+    }
+
+    /// Puts an instance back whose work another holder of the store is doing.
+    fn defer(&self, node: NodeIndex) {
+        self.lock().deferred.push(node);
+        self.changed.notify_one();
     }
 
     /// Returns the state in which an instance ends that may not start any more, if so.
@@ -197,10 +215,19 @@ impl<'a> Scheduler<'a> {
     }
 }
 
+/// What came of looking at an instance.
+enum Settled {
+    /// Its outputs are there.
+    Done,
+    /// Another holder of the store is making them.
+    Elsewhere,
+}
+
 /// What the workers share.
 struct Shop<'a> {
     runner: Runner<'a>,
-    origin: &'a Origin<'a>,
+    /// Instances whose waiting was told of.
+    told: Mutex<BTreeSet<NodeIndex>>,
     known: &'a PipelineState,
     options: &'a Options,
     scheduler: &'a Scheduler<'a>,
@@ -212,19 +239,33 @@ impl Shop<'_> {
             let mut report = self.blank(node);
             match self.scheduler.verdict(node) {
                 Some(state) => report.state = state,
-                None => {
-                    if let Err(error) = self.settle(&mut report) {
+                None => match self.settle(&mut report) {
+                    Ok(Settled::Done) => {}
+                    Ok(Settled::Elsewhere) => {
+                        self.defer(node);
+                        continue;
+                    }
+                    Err(error) => {
                         report.state = match error {
                             StageError::Cancelled => State::Cancelled,
                             _ => State::Failed,
                         };
                         report.error = Some(error);
                     }
-                }
+                },
             }
             (self.runner.events)(Event::Finished { report: &report });
             self.scheduler.done(report);
         }
+    }
+
+    fn defer(&self, node: NodeIndex) {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(node);
+        if told {
+            let name = &self.runner.plan.graph[node].name;
+            (self.runner.events)(Event::Waiting { name });
+        }
+        self.scheduler.defer(node);
     }
 
     fn blank(&self, node: NodeIndex) -> Report {
@@ -235,6 +276,7 @@ impl Shop<'_> {
             kind: instance.kind.name(),
             state: State::Skipped,
             early_cutoff: false,
+            joined: false,
             moved: false,
             preimage: None,
             files: Vec::new(),
@@ -246,22 +288,33 @@ impl Shop<'_> {
         }
     }
 
-    /// Finds the instance in the store or runs it.
-    fn settle(&self, report: &mut Report) -> Result<(), StageError> {
+    /// Finds the instance in the store or runs it, unless another holder of the store is running it.
+    fn settle(&self, report: &mut Report) -> Result<Settled, StageError> {
         let node = report.node;
         let plan = self.runner.plan;
         let above = |n: NodeIndex| self.scheduler.outputs(n);
-        let ready = settle::ready(&plan.graph[node], &above, self.origin, self.runner.store)?;
+        let ready =
+            settle::ready(&plan.graph[node], &above, self.runner.origin, self.runner.store)?;
         report.files = ready.files.iter().map(|f| f.label.clone()).collect();
         report.preimage = Some((ready.key, ready.preimage.clone()));
         let moved_above = self.scheduler.moved_above(node);
-        let found = self.find(node, &ready)?;
-        match found {
+        let mut found = self.find(node, &ready)?;
+        let mut lease = None;
+        if found.is_err() {
+            lease = self.runner.store.try_lease(&ready.key).map_err(settle::store_error)?;
+            if lease.is_none() {
+                return Ok(Settled::Elsewhere);
+            }
+            // Whoever had the lease until now may have made the outputs.
+            found = self.find(node, &ready)?;
+            report.joined = found.is_ok();
+        }
+        let record = match found {
             Ok(record) => {
                 report.state = State::Cached;
                 report.early_cutoff = moved_above;
                 report.moved = moved_above;
-                self.take(report, record)
+                record
             }
             Err(reasons) => {
                 report.reasons = self.reasons(node, &ready, reasons);
@@ -269,9 +322,12 @@ impl Shop<'_> {
                 let record = self.runner.run(node, &ready, &above)?;
                 report.state = State::Ran;
                 report.moved = true;
-                self.take(report, record)
+                record
             }
-        }
+        };
+        drop(lease);
+        self.take(report, record)?;
+        Ok(Settled::Done)
     }
 
     fn find(

@@ -16,7 +16,7 @@ use crate::{
     engine::{
         event::Event,
         key,
-        plan::{Instance, Plan},
+        plan::{Edge, Instance, Plan},
         reason,
         source::{Origin, SourceFile},
     },
@@ -28,6 +28,7 @@ use crate::{
     store::{
         FORMAT, Store,
         error::StoreError,
+        lease::PATIENCE,
         objects::{Health, ObjectWriter},
         records::{KeyRecord, OutputRecord, Preimage, Reason, ReasonCode},
     },
@@ -109,6 +110,8 @@ pub struct Runner<'a> {
     pub plan: &'a Plan,
     /// Where outputs go.
     pub store: &'a Store,
+    /// Where source files come from.
+    pub origin: &'a Origin<'a>,
     /// Shared threads.
     pub pool: &'a Pool,
     /// Raised when the execution is interrupted.
@@ -129,9 +132,11 @@ impl Runner<'_> {
         above: &Above<'_>,
     ) -> Result<KeyRecord, StageError> {
         let instance = &self.plan.graph[node];
+        let progress = Progress::default();
+        (self.events)(Event::Started { node, name: &instance.name, progress: progress.clone() });
         let mut left = instance.retries;
         loop {
-            match self.try_once(node, ready, above) {
+            match self.try_once(node, ready, above, &progress) {
                 Err(error) if left > 0 && !matches!(error, StageError::Cancelled) => {
                     (self.events)(Event::Retrying { name: &instance.name, error: &error, left });
                     left -= 1;
@@ -146,14 +151,15 @@ impl Runner<'_> {
         node: NodeIndex,
         ready: &Ready,
         above: &Above<'_>,
+        progress: &Progress,
     ) -> Result<KeyRecord, StageError> {
         let instance = &self.plan.graph[node];
         let timeout = instance.timeout.map(Duration::from_secs_f64);
         let cancel = self.cancel.child(timeout);
-        let progress = Progress::default();
-        (self.events)(Event::Started { node, name: &instance.name, progress: progress.clone() });
+        progress.reset();
         let started = Instant::now();
-        let work = Work { pool: self.pool.clone(), cancel: cancel.clone(), progress };
+        let work =
+            Work { pool: self.pool.clone(), cancel: cancel.clone(), progress: progress.clone() };
         let scratch = self.scratch(instance)?;
         let arrivals = self.arrivals(instance, ready, above, scratch.as_ref())?;
         let mut outputs = StoreOutputs::new(self.store, instance);
@@ -206,7 +212,7 @@ impl Runner<'_> {
             let giver = &self.plan.graph[edge.from];
             let records = above(edge.from).unwrap_or_default();
             let Some(record) = records.get(&edge.output) else { continue };
-            let input = self.object_input(&format!("{}.{}", giver.name, edge.output), record)?;
+            let input = self.object_input(edge, record, above)?;
             match &edge.candidate {
                 None => {
                     arrivals.single.insert(edge.port.clone(), input);
@@ -233,16 +239,45 @@ impl Runner<'_> {
         Ok(arrivals)
     }
 
-    /// Makes an input of an object after checking its bytes against its name.
-    fn object_input(&self, label: &str, record: &OutputRecord) -> Result<Input, StageError> {
+    /// Makes an input of an object after checking its bytes against its name. If they are gone or damaged although
+    /// the giver was found cached, the giver runs again first.
+    fn object_input(
+        &self,
+        edge: &Edge,
+        record: &OutputRecord,
+        above: &Above<'_>,
+    ) -> Result<Input, StageError> {
         let path = self.store.object_path(&record.hash, &record.ext);
-        match self.store.health(&record.hash, &record.ext).map_err(store_error)? {
-            Health::Sound => Ok(Input::from_file(label, record.hash, move || File::open(&path))),
-            _ => Err(StageError::Data(format!(
-                "its input `{label}` (`{}`) is damaged or gone; run again to rebuild it",
-                path.display()
-            ))),
+        let label = format!("{}.{}", self.plan.graph[edge.from].name, edge.output);
+        let health = || self.store.health(&record.hash, &record.ext).map_err(store_error);
+        if health()? != Health::Sound {
+            self.rebuild(edge.from, above)?;
+            if health()? != Health::Sound {
+                return Err(StageError::Data(format!(
+                    "its input `{label}` (`{}`) was gone or damaged and did not come out the same again",
+                    path.display()
+                )));
+            }
         }
+        Ok(Input::from_file(label, record.hash, move || File::open(&path)))
+    }
+
+    /// Runs an instance again that was found cached, and whatever above it turns out to be gone as well.
+    fn rebuild(&self, node: NodeIndex, above: &Above<'_>) -> Result<(), StageError> {
+        let instance = &self.plan.graph[node];
+        let ready = ready(instance, above, self.origin, self.store)?;
+        let _lease = loop {
+            match self.store.try_lease(&ready.key).map_err(store_error)? {
+                Some(lease) => break lease,
+                None if self.cancel.is_cancelled() => return Err(StageError::Cancelled),
+                None => std::thread::sleep(PATIENCE),
+            }
+        };
+        if let Err(reasons) = lookup(self.store, &ready.key).map_err(store_error)? {
+            (self.events)(Event::Rebuilding { name: &instance.name, reasons: &reasons });
+            self.try_once(node, &ready, above, &Progress::default())?;
+        }
+        Ok(())
     }
 }
 

@@ -57,6 +57,14 @@ impl Live {
         }
         match event {
             Event::Started { name, progress, .. } => self.started(plan, name, progress),
+            Event::Waiting { name } => {
+                let word = self.style.dim(&format!("{:>9}", "wait"));
+                self.line(&format!("{word}  {name}  another process is at it"));
+            }
+            Event::Rebuilding { name, reasons } => {
+                let word = self.style.warn(&format!("{:>9}", "rebuild"));
+                self.line(&format!("{word}  {name}  {}", plain::reasons_text(reasons)));
+            }
             Event::Retrying { name, error, left } => {
                 let word = self.style.warn("retry");
                 self.line(&format!("{word:>9}  {name}: {error} ({left} more)"));
@@ -110,7 +118,8 @@ impl Live {
             }
         }
         // A cached stage is no news unless it could have run.
-        let is_news = report.state != State::Cached || report.early_cutoff || self.verbose;
+        let is_news =
+            report.state != State::Cached || report.early_cutoff || report.joined || self.verbose;
         if is_news {
             self.line(&plain::report_line(report, self.verbose, &self.style));
         }

@@ -31,6 +31,9 @@ pub fn report_line(report: &Report, verbose: bool, style: &Style) -> String {
             line.push_str(&style.dim(&format!("  {}{rows}", duration(report.seconds))));
             line.push_str(&style.dim(&format!("  {}", reasons_text(&report.reasons))));
         }
+        State::Cached if report.joined => {
+            line.push_str(&style.dim("  another process ran it meanwhile"));
+        }
         State::Cached if report.early_cutoff => {
             line.push_str(&style.dim("  its inputs came out the same"));
         }

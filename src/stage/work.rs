@@ -77,6 +77,12 @@ impl Progress {
         self.0.done.fetch_add(units, Ordering::Relaxed);
     }
 
+    /// Starts counting anew, for another try.
+    pub fn reset(&self) {
+        self.0.done.store(0, Ordering::Relaxed);
+        self.0.total.store(0, Ordering::Relaxed);
+    }
+
     /// Returns `(done, total)`; a total of 0 means not known.
     pub fn read(&self) -> (u64, u64) {
         (self.0.done.load(Ordering::Relaxed), self.0.total.load(Ordering::Relaxed))

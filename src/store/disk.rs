@@ -93,6 +93,20 @@ impl Disk {
             .map_err(StoreError::io("create", path))
     }
 
+    /// Opens a file that is there for its lock only, making it if need be.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn open_lock(&self, path: &Path) -> Result<File, StoreError> {
+        self.pass("lock", path)?;
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(StoreError::io("lock", path))
+    }
+
     /// Writes through to an open file; its path is for messages.
     ///
     /// # Errors
@@ -199,6 +213,22 @@ impl Disk {
         }
     }
 
+    /// Removes a folder if nothing is in it; returns whether it is gone.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn remove_empty_dir(&self, path: &Path) -> Result<bool, StoreError> {
+        self.pass("remove", path)?;
+        match fs::remove_dir(path) {
+            Ok(()) => Ok(true),
+            Err(error) => match error.kind() {
+                io::ErrorKind::NotFound => Ok(true),
+                io::ErrorKind::DirectoryNotEmpty => Ok(false),
+                _ => Err(StoreError::io("remove", path)(error)),
+            },
+        }
+    }
+
     /// Makes a symbolic link.
     ///
     /// # Errors
@@ -206,6 +236,12 @@ impl Disk {
     pub fn symlink(&self, target: &Path, link: &Path) -> Result<(), StoreError> {
         self.pass("link", link)?;
         std::os::unix::fs::symlink(target, link).map_err(StoreError::io("link", link))
+    }
+
+    /// Returns where a symbolic link leads, or `None` if there is none that can be read.
+    pub fn read_link(&self, link: &Path) -> Option<PathBuf> {
+        self.pass("read", link).ok()?;
+        fs::read_link(link).ok()
     }
 
     /// Opens a file for reading.

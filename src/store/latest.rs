@@ -29,7 +29,7 @@ impl Store {
         let up: PathBuf = relative.components().map(|_| Component::ParentDir).collect();
         let object = self.object_path(hash, ext);
         let target = up.join(object.strip_prefix(&self.root).unwrap_or(&object));
-        if std::fs::read_link(&link).is_ok_and(|present| present == target) {
+        if self.disk.read_link(&link).is_some_and(|present| present == target) {
             return Ok(());
         }
         let temp = self.temp_path("link");
@@ -38,6 +38,26 @@ impl Store {
             self.disk.create_dir_all(folder)?;
         }
         self.disk.rename(&temp, &link)
+    }
+
+    /// Returns what the view shows of an instance: output, hash and ending, in the order of their names. It follows
+    /// a run while that goes on.
+    ///
+    /// # Errors
+    /// If a name would leave the view, or the medium refuses.
+    pub fn linked(
+        &self,
+        pipeline: &str,
+        instance: &str,
+    ) -> Result<Vec<(String, ContentHash, String)>, StoreError> {
+        let folder = self.view_path(&Path::new(pipeline).join(instance))?;
+        let shown = |link: &PathBuf| {
+            let target = self.disk.read_link(link)?;
+            let (hash, ext) = target.file_name()?.to_str()?.split_once('.')?;
+            let (port, _) = link.file_name()?.to_str()?.split_once('.')?;
+            Some((port.to_string(), hash.parse().ok()?, ext.to_string()))
+        };
+        Ok(self.disk.list(&folder)?.iter().filter_map(shown).collect())
     }
 
     /// Removes links of a pipeline that are not in `keep` (paths relative to its folder in the view).
@@ -50,7 +70,7 @@ impl Store {
         Ok(())
     }
 
-    /// Returns true if the folder is empty afterwards.
+    /// Returns true if the folder is empty afterwards. Another process may make a link in it at any time.
     fn prune_folder(
         &self,
         folder: &Path,
@@ -61,11 +81,8 @@ impl Store {
         for path in self.disk.list(folder)? {
             let relative = path.strip_prefix(top).unwrap_or(&path);
             if path.is_dir() && !path.is_symlink() {
-                if self.prune_folder(&path, top, keep)? {
-                    self.disk.remove_dir_all(&path)?;
-                } else {
-                    empty = false;
-                }
+                let is_empty = self.prune_folder(&path, top, keep)?;
+                empty &= is_empty && self.disk.remove_empty_dir(&path)?;
             } else if keep.contains(relative) {
                 empty = false;
             } else {

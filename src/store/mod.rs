@@ -4,6 +4,7 @@
 pub mod disk;
 pub mod error;
 pub mod latest;
+pub mod lease;
 pub mod memo;
 pub mod objects;
 pub mod records;
@@ -12,16 +13,21 @@ pub mod seal;
 
 use std::path::{Path, PathBuf};
 
-use crate::store::{disk::Disk, error::StoreError, memo::Memo};
+use crate::store::{disk::Disk, error::StoreError, lease::StoreHold, memo::Memo};
 
 /// The format that this program writes and reads.
 pub const FORMAT: u32 = 1;
+
+/// The folders of a store.
+const FOLDERS: &[&str] =
+    &["objects", "keys", "runs", "history", "tags", "state", "locks", "tmp", "latest", "schema"];
 
 /// A store folder. Several processes may hold the same one.
 pub struct Store {
     root: PathBuf,
     disk: Disk,
     memo: Memo,
+    hold: Option<StoreHold>,
 }
 
 impl Store {
@@ -34,22 +40,22 @@ impl Store {
             root: root.to_path_buf(),
             memo: Memo::load(&root.join("memo.json"), &disk),
             disk,
+            hold: None,
         };
         store.check_format()?;
         Ok(store)
     }
 
-    /// Opens the store for writing and makes its folders.
+    /// Opens the store for writing, makes its folders, and holds it so that nothing is removed from it meanwhile.
     ///
     /// # Errors
     /// If the medium refuses, or a newer program wrote it.
     pub fn create(root: &Path, disk: Disk) -> Result<Store, StoreError> {
-        let store = Store::open(root, disk)?;
-        for folder in
-            ["objects", "keys", "runs", "history", "tags", "state", "tmp", "latest", "schema"]
-        {
+        let mut store = Store::open(root, disk)?;
+        for folder in FOLDERS {
             store.disk.create_dir_all(&store.root.join(folder))?;
         }
+        store.hold = Some(store.hold_shared()?);
         let format = store.root.join("FORMAT");
         if !format.exists() {
             store.write_atomic(&format, format!("orchestrate store {FORMAT}\n").as_bytes())?;
