@@ -139,7 +139,7 @@ impl Project {
             program: env!("CARGO_PKG_VERSION").to_string(),
             counts: record::counts(&outcome.reports),
             stages: record::history(&outcome.reports),
-            seal: None,
+            mark: None,
         };
         store.put_history(&entry)?;
         let state = record::state(known, &outcome.reports);

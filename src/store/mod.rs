@@ -3,13 +3,13 @@
 
 pub mod disk;
 pub mod error;
+pub mod identity;
 pub mod latest;
 pub mod lease;
 pub mod memo;
 pub mod objects;
 pub mod records;
 pub mod runs;
-pub mod seal;
 
 use std::path::{Path, PathBuf};
 

@@ -149,19 +149,9 @@ pub struct HistoryEntry {
     pub counts: BTreeMap<String, u64>,
     /// What became of each instance, in plan order.
     pub stages: Vec<HistoryStage>,
-    /// Shows who wrote the entry and that it is whole; the store adds it.
+    /// Shows that this store wrote the entry; `identity.rs` adds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub seal: Option<Seal>,
-}
-
-/// What the store adds to a history entry when it writes it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Seal {
-    /// BLAKE3 of the entry's canonical JSON without the seal.
-    pub sum: ContentHash,
-    /// The same under the store's secret, which no other store has.
-    pub mark: ContentHash,
+    pub mark: Option<ContentHash>,
 }
 
 /// What became of one instance in one execution.

@@ -96,13 +96,13 @@ impl Store {
             .map_err(|e| StoreError::damaged(path, format!("is not a manifest: {e}")))
     }
 
-    /// Adds an execution to the history, under the store's seal.
+    /// Adds an execution to the history, under the store's mark.
     ///
     /// # Errors
     /// If the medium refuses.
     pub fn put_history(&self, entry: &HistoryEntry) -> Result<(), StoreError> {
-        let seal = self.identity()?.map(|identity| identity.seal(entry)).transpose()?;
-        let entry = HistoryEntry { seal, ..entry.clone() };
+        let mark = self.identity()?.map(|identity| identity.mark(entry)).transpose()?;
+        let entry = HistoryEntry { mark, ..entry.clone() };
         let name = format!("{:020}-{}.json", now_ns(), std::process::id());
         self.write_atomic(&self.root.join("history").join(name), &json(&entry)?)
     }

@@ -1,5 +1,5 @@
-//! The store's identity: a secret that is made with the store, and the seals that it puts on history entries.
-//! It does not know what an entry says. What a seal proves and what not is told in `FORMAT.md`.
+//! The store's identity: a secret that is made with the store, and the marks that it puts on history entries.
+//! It does not know what an entry says. What a mark proves and what not is told in `FORMAT.md`.
 
 use std::{
     fs::File,
@@ -9,11 +9,7 @@ use std::{
 
 use crate::{
     base::{canon, hash::ContentHash},
-    store::{
-        Store,
-        error::StoreError,
-        records::{HistoryEntry, Seal},
-    },
+    store::{Store, error::StoreError, records::HistoryEntry},
 };
 
 /// Where random bytes come from on every Unix.
@@ -47,35 +43,20 @@ impl Identity {
         format!("{} {}\n", blake3::Hash::from_bytes(self.0).to_hex(), &check[..CHECK_DIGITS])
     }
 
-    /// Returns the seal of an entry: a plain checksum, and the same under the secret.
+    /// Returns the mark of an entry: BLAKE3, keyed with the secret, of its canonical JSON without the mark.
     ///
     /// # Errors
     /// If the entry cannot be written as JSON.
-    pub fn seal(&self, entry: &HistoryEntry) -> Result<Seal, StoreError> {
-        let sum = checksum(entry)?;
-        Ok(Seal { sum, mark: self.mark(&sum) })
+    pub fn mark(&self, entry: &HistoryEntry) -> Result<ContentHash, StoreError> {
+        let bare = HistoryEntry { mark: None, ..entry.clone() };
+        let text = canon::of(&bare).map_err(|e| StoreError::damaged("history", e.to_string()))?;
+        Ok(ContentHash::from_digest(blake3::keyed_hash(&self.0, text.as_bytes())))
     }
 
     /// Returns true if this store wrote the entry and nothing in it has changed since.
     pub fn is_own(&self, entry: &HistoryEntry) -> bool {
-        let Some(seal) = &entry.seal else { return false };
-        checksum(entry).is_ok_and(|sum| sum == seal.sum && self.mark(&sum) == seal.mark)
+        entry.mark.is_some() && self.mark(entry).ok() == entry.mark
     }
-
-    fn mark(&self, sum: &ContentHash) -> ContentHash {
-        // `blake3::Hash` compares in constant time, ours does not; who could time this reads the secret anyway.
-        ContentHash::from_digest(blake3::keyed_hash(&self.0, sum.as_bytes()))
-    }
-}
-
-/// Returns BLAKE3 of the entry's canonical JSON without its seal.
-///
-/// # Errors
-/// If the entry cannot be written as JSON.
-pub fn checksum(entry: &HistoryEntry) -> Result<ContentHash, StoreError> {
-    let bare = HistoryEntry { seal: None, ..entry.clone() };
-    let text = canon::of(&bare).map_err(|e| StoreError::damaged("history", e.to_string()))?;
-    Ok(ContentHash::of(text.as_bytes()))
 }
 
 impl Store {
