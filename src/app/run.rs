@@ -124,10 +124,9 @@ impl Project {
         known: &crate::store::records::PipelineState,
     ) -> Result<(), AppError> {
         let manifest = record::manifest(&outcome.plan, &outcome.reports);
-        outcome.run = manifest.map(|m| store.put_manifest(&m)).transpose()?;
         let entry = HistoryEntry {
             format: FORMAT,
-            run: outcome.run,
+            run: None,
             pipeline: outcome.plan.pipeline.clone(),
             file: outcome.file.label.clone(),
             yaml: store.put_yaml(&outcome.file.text)?,
@@ -141,7 +140,7 @@ impl Project {
             stages: record::history(&outcome.reports),
             mark: None,
         };
-        store.put_history(&entry)?;
+        outcome.run = store.put_run(manifest.as_ref(), entry)?;
         let state = record::state(known, &outcome.reports);
         if state != *known {
             store.put_pipeline_state(&outcome.plan.pipeline, &state)?;

@@ -29,7 +29,7 @@ use crate::{
         FORMAT, Store,
         error::StoreError,
         lease::PATIENCE,
-        objects::{Health, ObjectWriter},
+        objects::{Health, ObjectWriter, RAW},
         records::{KeyRecord, OutputRecord, Preimage, Reason, ReasonCode},
     },
 };
@@ -181,11 +181,13 @@ impl Runner<'_> {
             file.check_unchanged(self.store)?;
         }
         let (outputs, notes) = outputs.commit(instance)?;
+        let kept = |file: &&SourceFile| self.store.object_path(&file.hash, RAW).exists();
         let record = KeyRecord {
             format: FORMAT,
             key: ready.key,
             preimage: ready.preimage.clone(),
             outputs,
+            raw: ready.files.iter().filter(kept).map(|file| file.hash).collect(),
             seconds: started.elapsed().as_secs_f64(),
             notes,
         };

@@ -10,8 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::hash::ContentHash,
-    store::disk::{Disk, Stat, now_ns},
+    store::{
+        checksum,
+        disk::{Disk, Stat, now_ns},
+    },
 };
+
+/// The name under which the memory has its checksum.
+const NAME: &str = "memo";
 
 /// How long after the last change a file must have been hashed, in nanoseconds: more than a tick of Linux's clock.
 const MARGIN: i64 = 20_000_000;
@@ -41,7 +47,7 @@ impl Memo {
     /// Reads the memory; what cannot be read is forgotten.
     pub fn load(path: &Path, disk: &Disk) -> Memo {
         let bytes = disk.read_optional(path).ok().flatten().unwrap_or_default();
-        let entries = serde_json::from_slice(&bytes).unwrap_or_default();
+        let entries = checksum::read(NAME, &bytes).unwrap_or_default();
         Memo(Mutex::new(Inner { entries, dirty: false }))
     }
 
@@ -76,7 +82,7 @@ impl Memo {
         if !std::mem::take(&mut inner.dirty) {
             return None;
         }
-        serde_json::to_vec(&inner.entries).ok()
+        serde_json::to_vec(&inner.entries).ok().map(|bytes| checksum::close(NAME, bytes))
     }
 }
 

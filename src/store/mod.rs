@@ -1,10 +1,12 @@
 //! The store: bytes under their hashes, records of keys and runs, and a view for people.
 //! It does not know tables, kinds or pipelines. `FORMAT.md` beside this file tells the whole format.
 
+pub mod checksum;
 pub mod disk;
 pub mod error;
 pub mod identity;
 pub mod latest;
+pub mod layout;
 pub mod lease;
 pub mod memo;
 pub mod objects;
@@ -17,10 +19,6 @@ use crate::store::{disk::Disk, error::StoreError, lease::StoreHold, memo::Memo};
 
 /// The format that this program writes and reads.
 pub const FORMAT: u32 = 1;
-
-/// The folders of a store.
-const FOLDERS: &[&str] =
-    &["objects", "keys", "runs", "history", "tags", "state", "locks", "tmp", "latest", "schema"];
 
 /// A store folder. Several processes may hold the same one.
 pub struct Store {
@@ -52,13 +50,13 @@ impl Store {
     /// If the medium refuses, or a newer program wrote it.
     pub fn create(root: &Path, disk: Disk) -> Result<Store, StoreError> {
         let mut store = Store::open(root, disk)?;
-        for folder in FOLDERS {
-            store.disk.create_dir_all(&store.root.join(folder))?;
+        for place in layout::PLACES.iter().filter(|p| p.role.is_made_at_once()) {
+            store.disk.create_dir_all(&store.root.join(place.name))?;
         }
         store.hold = Some(store.hold_shared()?);
         let format = store.root.join("FORMAT");
         if !format.exists() {
-            store.write_atomic(&format, format!("orchestrate store {FORMAT}\n").as_bytes())?;
+            store.write_atomic(&format, mark().as_bytes())?;
         }
         store.ensure_identity()?;
         Ok(store)
@@ -133,6 +131,11 @@ impl Store {
             None => Err(StoreError::damaged(path, "is not the mark of a store")),
         }
     }
+}
+
+/// Returns what `FORMAT` holds.
+fn mark() -> String {
+    format!("orchestrate store {FORMAT}\n")
 }
 
 #[cfg(test)]

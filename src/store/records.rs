@@ -52,6 +52,9 @@ pub struct KeyRecord {
     pub preimage: Preimage,
     /// What came out, by port.
     pub outputs: BTreeMap<String, OutputRecord>,
+    /// The source files of which the store kept the bytes when the stage ran.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub raw: Vec<ContentHash>,
     /// How long it took, for "what the cache saved". Not content: it is in no hash.
     pub seconds: f64,
     /// What the stage told a person.

@@ -1,7 +1,10 @@
 //! Where records lie and how they are found: keys, manifests, history, tags, states.
 //! It does not know what a stage does.
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -12,12 +15,15 @@ use crate::{
         names,
     },
     store::{
-        FORMAT, Store,
+        FORMAT, Store, checksum,
         disk::now_ns,
         error::StoreError,
         records::{HistoryEntry, KeyRecord, Manifest, PipelineState},
     },
 };
+
+/// How the names of history entries begin that wait in `tmp`.
+const WAITING: &str = "history";
 
 /// Fewest digits of a hash that name a run.
 const MIN_PREFIX: usize = 4;
@@ -53,7 +59,7 @@ impl Store {
     /// If the medium refuses.
     pub fn key_record(&self, key: &StageKey) -> Result<Option<KeyRecord>, StoreError> {
         let Some(bytes) = self.disk.read_optional(&self.key_path(key))? else { return Ok(None) };
-        let record: Option<KeyRecord> = serde_json::from_slice(&bytes).ok();
+        let record: Option<KeyRecord> = checksum::read(&key_name(key), &bytes).ok();
         Ok(record.filter(|r| r.key == *key && r.format == FORMAT))
     }
 
@@ -62,7 +68,35 @@ impl Store {
     /// # Errors
     /// If the medium refuses.
     pub fn put_key_record(&self, record: &KeyRecord) -> Result<(), StoreError> {
-        self.write_atomic(&self.key_path(&record.key), &json(record)?)
+        let bytes = checksum::close(&key_name(&record.key), json(record)?);
+        self.write_atomic(&self.key_path(&record.key), &bytes)
+    }
+
+    /// Records an execution: its manifest, if every stage that was asked for succeeded, and its history entry, whose
+    /// `run` is set to what is returned.
+    ///
+    /// The entry lies complete in `tmp` before the manifest gets its name. So a manifest without an entry is either
+    /// one whose entry waits there, or one whose entry was lost, and `fsck` can tell them apart.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn put_run(
+        &self,
+        manifest: Option<&Manifest>,
+        mut entry: HistoryEntry,
+    ) -> Result<Option<RunId>, StoreError> {
+        let text = manifest.map(manifest_text).transpose()?;
+        entry.run = text.as_ref().map(|t| RunId::of(t.as_bytes()));
+        let stem = history_stem();
+        let waiting = self.waiting_entry_path(&stem);
+        self.disk.write_synced(&waiting, &self.entry_bytes(&stem, &entry)?)?;
+        if let Some(text) = &text {
+            self.put_manifest_text(text)?;
+        }
+        let folder = self.root.join("history");
+        self.disk.create_dir_all(&folder)?;
+        self.disk.rename(&waiting, &folder.join(format!("{stem}.json")))?;
+        Ok(entry.run)
     }
 
     /// Records a run and returns its id.
@@ -70,8 +104,10 @@ impl Store {
     /// # Errors
     /// If the medium refuses.
     pub fn put_manifest(&self, manifest: &Manifest) -> Result<RunId, StoreError> {
-        let text =
-            canon::of(manifest).map_err(|e| StoreError::damaged("manifest", e.to_string()))?;
+        self.put_manifest_text(&manifest_text(manifest)?)
+    }
+
+    fn put_manifest_text(&self, text: &str) -> Result<RunId, StoreError> {
         let id = RunId::of(text.as_bytes());
         let path = self.manifest_path(&id);
         if self.disk.read_optional(&path)?.as_deref() != Some(text.as_bytes()) {
@@ -101,10 +137,9 @@ impl Store {
     /// # Errors
     /// If the medium refuses.
     pub fn put_history(&self, entry: &HistoryEntry) -> Result<(), StoreError> {
-        let mark = self.identity()?.map(|identity| identity.mark(entry)).transpose()?;
-        let entry = HistoryEntry { mark, ..entry.clone() };
-        let name = format!("{:020}-{}.json", now_ns(), std::process::id());
-        self.write_atomic(&self.root.join("history").join(name), &json(&entry)?)
+        let stem = history_stem();
+        let path = self.root.join("history").join(format!("{stem}.json"));
+        self.write_atomic(&path, &self.entry_bytes(&stem, entry)?)
     }
 
     /// Returns the history, newest first. Entries that are damaged are left out; `fsck` finds them.
@@ -115,7 +150,7 @@ impl Store {
         let mut entries = Vec::new();
         for path in self.disk.list(&self.root.join("history"))?.into_iter().rev() {
             if let Some(bytes) = self.disk.read_optional(&path)? {
-                entries.extend(serde_json::from_slice::<HistoryEntry>(&bytes).ok());
+                entries.extend(checksum::read::<HistoryEntry>(&history_name(&path), &bytes).ok());
             }
         }
         Ok(entries)
@@ -233,7 +268,8 @@ impl Store {
     /// If the medium refuses.
     pub fn pipeline_state(&self, pipeline: &str) -> Result<PipelineState, StoreError> {
         let bytes = self.disk.read_optional(&self.state_path(pipeline))?;
-        let state: Option<PipelineState> = bytes.and_then(|b| serde_json::from_slice(&b).ok());
+        let name = state_name(pipeline);
+        let state: Option<PipelineState> = bytes.and_then(|b| checksum::read(&name, &b).ok());
         Ok(state.filter(|s| s.format == FORMAT).unwrap_or_default())
     }
 
@@ -246,7 +282,8 @@ impl Store {
         pipeline: &str,
         state: &PipelineState,
     ) -> Result<(), StoreError> {
-        self.write_atomic(&self.state_path(pipeline), &json(state)?)
+        let bytes = checksum::close(&state_name(pipeline), json(state)?);
+        self.write_atomic(&self.state_path(pipeline), &bytes)
     }
 
     /// Stores the text of a pipeline file.
@@ -257,18 +294,56 @@ impl Store {
         self.put(text.as_bytes(), "yaml")
     }
 
+    /// Returns where the record of a key lies or would lie.
     fn key_path(&self, key: &StageKey) -> PathBuf {
         let hex = key.to_hex();
         self.root.join("keys").join(&hex[..2]).join(format!("{hex}.json"))
     }
 
+    /// Returns where the manifest of a run lies or would lie.
     fn manifest_path(&self, id: &RunId) -> PathBuf {
         self.root.join("runs").join(format!("{id}.json"))
+    }
+
+    /// Returns the bytes of a history entry: marked as this store's own, and with its checksum.
+    fn entry_bytes(&self, stem: &str, entry: &HistoryEntry) -> Result<Vec<u8>, StoreError> {
+        let mark = self.identity()?.map(|identity| identity.mark(entry)).transpose()?;
+        let entry = HistoryEntry { mark, ..entry.clone() };
+        Ok(checksum::close(&format!("history/{stem}"), json(&entry)?))
+    }
+
+    /// Returns where a history entry waits while its manifest has no name yet, or no name any more.
+    fn waiting_entry_path(&self, stem: &str) -> PathBuf {
+        let (time, pid) = stem.split_once('-').unwrap_or((stem, "0"));
+        self.root.join("tmp").join(format!("{WAITING}-{pid}-{time}"))
     }
 
     fn state_path(&self, pipeline: &str) -> PathBuf {
         self.root.join("state").join(format!("{pipeline}.json"))
     }
+}
+
+/// Returns the name under which a key's record has its checksum.
+fn key_name(key: &StageKey) -> String {
+    format!("keys/{key}")
+}
+
+/// Returns the name under which the history entry at `path` has its checksum.
+pub(super) fn history_name(path: &Path) -> String {
+    format!("history/{}", path.file_stem().unwrap_or_default().to_string_lossy())
+}
+
+/// Returns the name under which a pipeline's state has its checksum.
+fn state_name(pipeline: &str) -> String {
+    format!("state/{pipeline}")
+}
+
+fn history_stem() -> String {
+    format!("{:020}-{}", now_ns(), std::process::id())
+}
+
+fn manifest_text(manifest: &Manifest) -> Result<String, StoreError> {
+    canon::of(manifest).map_err(|e| StoreError::damaged("manifest", e.to_string()))
 }
 
 /// Reads `latest` as 0 and `latest~2` as 2.

@@ -2,7 +2,10 @@
 
 use std::{fs, io::Write};
 
-use super::{disk::Disk, error::StoreError, objects::Health, records::*, runs::RunRefError, *};
+use super::{
+    checksum::Check, disk::Disk, error::StoreError, objects::Health, records::*, runs::RunRefError,
+    *,
+};
 use crate::base::hash::{ContentHash, RunId};
 
 struct Temp(PathBuf);
@@ -175,7 +178,11 @@ fn a_mark_tells_our_entries_from_copies_and_forgeries() {
     store.put_history(&entry(Some(id), &["ours"])).unwrap();
     let copied = fs::read_dir(other.root().join("history")).unwrap().next().unwrap().unwrap();
     let newer = store.root().join("history/99999999999999999999-1.json");
-    fs::copy(copied.path(), &newer).unwrap();
+    let bytes = fs::read(copied.path()).unwrap();
+    let Check::Whole(body) = checksum::open(&runs::history_name(&copied.path()), &bytes) else {
+        panic!("not whole")
+    };
+    fs::write(&newer, checksum::close(&runs::history_name(&newer), body)).unwrap();
     let (found, is_own) = store.newest_entry(&id).unwrap().unwrap();
     assert!(
         is_own && found.targets == ["ours"],
