@@ -13,6 +13,7 @@ mod reproduce;
 mod restore;
 mod run;
 mod status;
+mod unchanged;
 
 pub use artifact::{Artifact, Where, table as read_table};
 pub use diff::{ArtifactChange, Change, Figures, Migration, RunDiff, StageChange};
@@ -25,6 +26,7 @@ pub use reproduce::{Comparison, Pass, ReproduceOptions, Reproduction};
 pub use restore::{RestoreOptions, Restored};
 pub use run::{Outcome, RunOptions};
 pub use status::{Survey, SurveyOptions};
+pub use unchanged::Unchanged;
 
 use crate::{
     engine::{plan::PlanError, replay::ReplayError},

@@ -143,7 +143,7 @@ impl Project {
             let name = survey.plan.graph[forecast.node].name.clone();
             scene.standings.insert(name, standing(&survey.plan, forecast));
         }
-        scene.recall(&self.store()?.history()?, &survey.plan.pipeline);
+        scene.recall(self.store()?.history()?, &survey.plan.pipeline);
         Ok(scene.explanation(survey.plan.pipeline.clone(), None, names))
     }
 
@@ -164,9 +164,10 @@ impl Project {
         for stage in &past.entry.stages {
             scene.standings.insert(stage.stage.clone(), recorded(stage, None));
         }
-        let history = self.store()?.history()?;
-        let earlier = history.iter().position(|e| *e == past.entry).map_or(0, |i| i + 1);
-        scene.recall(&history[earlier..], &past.entry.pipeline);
+        let store = self.store()?;
+        let is_later =
+            |e: &HistoryEntry| e.mark != past.entry.mark || e.started != past.entry.started;
+        scene.recall(store.history()?.skip_while(is_later).skip(1), &past.entry.pipeline);
         Ok(scene.explanation(past.entry.pipeline.clone(), Some(past.id), names))
     }
 }
@@ -222,14 +223,14 @@ fn select(wanted: &str, known: Vec<String>) -> Result<Vec<String>, AppError> {
 
 impl Scene {
     /// Replaces what is cached by how it last ran, so that the way up does not end there.
-    fn recall(&mut self, history: &[HistoryEntry], pipeline: &str) {
+    fn recall(&mut self, history: impl Iterator<Item = HistoryEntry>, pipeline: &str) {
         let mut open: BTreeSet<String> = self
             .standings
             .iter()
             .filter(|(_, s)| s.state == "cached")
             .map(|(name, _)| name.clone())
             .collect();
-        for entry in history.iter().filter(|e| e.pipeline == pipeline) {
+        for entry in history.filter(|e| e.pipeline == pipeline) {
             for stage in entry.stages.iter().filter(|s| s.state == "ran") {
                 if open.remove(&stage.stage) {
                     let known = recorded(stage, Some(&entry.started));

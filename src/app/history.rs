@@ -49,7 +49,7 @@ impl Project {
     pub fn log(&self, n: Option<usize>) -> Result<Vec<Logged>, AppError> {
         let store = self.store()?;
         let tags = store.tags()?;
-        let entries = store.history()?.into_iter().take(n.unwrap_or(usize::MAX));
+        let entries = store.history()?.take(n.unwrap_or(usize::MAX));
         let logged = |entry: HistoryEntry| Logged { tags: names_of(&tags, entry.run), entry };
         Ok(entries.map(logged).collect())
     }

@@ -101,13 +101,14 @@ impl Project {
     /// Returns the newest run of everything in a pipeline that trained a classifier: another pipeline of the project may
     /// have run since. Without one it is the latest run, whose lack of a classifier is told.
     fn newest_with_classifier(&self, store: &Store) -> Result<Recorded, AppError> {
-        let entries = store.history()?;
-        let trained = entries.iter().find(|e| {
-            e.targets.is_empty()
-                && e.stages.iter().any(|s| s.kind.starts_with("classify."))
-                && e.run.is_some()
-        });
-        match trained.and_then(|e| e.run) {
+        let mut trained = None;
+        for entry in store.history()?.filter(|e| e.targets.is_empty() && e.run.is_some()) {
+            if store.told_stages(&entry)?.iter().any(|s| s.kind.starts_with("classify.")) {
+                trained = entry.run;
+                break;
+            }
+        }
+        match trained {
             Some(id) => self.recorded(store, &id.to_hex()),
             None => self.recorded(store, "latest"),
         }

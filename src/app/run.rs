@@ -133,14 +133,17 @@ impl Project {
             targets: options.targets.clone(),
             started: timestamp(started),
             seconds: outcome.seconds,
-            host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+            host: host(),
             threads: options.jobs,
             program: env!("CARGO_PKG_VERSION").to_string(),
             counts: record::counts(&outcome.reports),
             stages: record::history(&outcome.reports),
+            told_in: None,
             mark: None,
         };
-        outcome.run = store.put_run(manifest.as_ref(), entry)?;
+        let yaml = entry.yaml;
+        let (run, told_in) = store.put_run(manifest.as_ref(), entry)?;
+        outcome.run = run;
         let state = record::state(known, &outcome.reports);
         if state != *known {
             store.put_pipeline_state(&outcome.plan.pipeline, &state)?;
@@ -149,6 +152,9 @@ impl Project {
             store.prune_latest(&outcome.plan.pipeline, &view(&outcome.reports))?;
         }
         store.save_memo()?;
+        if outcome.run.is_some() && options.targets.is_empty() {
+            self.leave_receipt(store, outcome, &options.overrides, &yaml, told_in)?;
+        }
         Ok(())
     }
 }
@@ -180,7 +186,13 @@ pub(super) fn resolve(plan: &Plan, wanted: &[String]) -> Result<Vec<NodeIndex>, 
     Ok(nodes)
 }
 
-fn timestamp(time: SystemTime) -> String {
+/// Returns the name of this machine.
+pub(super) fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+/// Returns a moment as the history writes it.
+pub(super) fn timestamp(time: SystemTime) -> String {
     let utc: chrono::DateTime<chrono::Utc> = time.into();
     utc.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize, de::Error as _};
 
-/// BLAKE3 of an artifact's bytes, written as 64 hex digits.
+/// BLAKE3 of an artifact's bytes, written as 64 hex digits (and as its 32 bytes where nobody reads them).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ContentHash([u8; 32]);
 
@@ -77,13 +77,19 @@ macro_rules! hash_type {
 
         impl Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str(&self.to_hex())
+                match serializer.is_human_readable() {
+                    true => serializer.serialize_str(&self.to_hex()),
+                    false => self.0.serialize(serializer),
+                }
             }
         }
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+                match deserializer.is_human_readable() {
+                    true => String::deserialize(deserializer)?.parse().map_err(D::Error::custom),
+                    false => <[u8; 32]>::deserialize(deserializer).map(Self),
+                }
             }
         }
     };

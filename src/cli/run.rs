@@ -25,6 +25,17 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, AppError> {
         return status::survey(context, args.pipeline.as_deref(), &options, false);
     }
     let project = context.project()?;
+    if is_plain(context, args)
+        && let Some(unchanged) =
+            project.unchanged(args.pipeline.as_deref(), &args.overrides.overrides())?
+    {
+        project.note_unchanged(&unchanged, context.jobs())?;
+        match context.json {
+            true => context.print_json(&report::unchanged::run_document(&unchanged)?),
+            false => context.say(&report::unchanged::last_line(&unchanged, &context.err)),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let options = RunOptions {
         overrides: args.overrides.overrides(),
         targets: args.target.clone(),
@@ -41,6 +52,11 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, AppError> {
     live.finish();
     show(context, &project, &outcome)?;
     Ok(ExitCode::from(outcome_code(&outcome)))
+}
+
+/// Tells whether all of a pipeline is asked for, and no more than what is due.
+fn is_plain(context: &Context, args: &RunArgs) -> bool {
+    args.target.is_empty() && args.force.is_empty() && !context.verbose
 }
 
 fn show(

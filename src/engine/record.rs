@@ -92,6 +92,7 @@ pub fn history(reports: &[Report]) -> Vec<HistoryStage> {
         seconds: r.seconds,
         outputs: r.outputs.clone(),
         files: r.files.clone(),
+        notes: r.notes.clone(),
         error: r.error.as_ref().map(ToString::to_string),
     };
     reports.iter().map(stage).collect()

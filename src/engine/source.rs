@@ -153,9 +153,17 @@ impl SourceFile {
     }
 }
 
+/// Returns true for what may mean other files tomorrow.
+pub fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
 /// Expands a pattern to paths relative to the root; a plain path stays as it is.
-fn matches(pattern: &str, root: &Path) -> Result<Vec<String>, StageError> {
-    if !pattern.contains(['*', '?', '[']) || root.join(pattern).is_file() {
+///
+/// # Errors
+/// If there is no such file.
+pub fn matches(pattern: &str, root: &Path) -> Result<Vec<String>, StageError> {
+    if !is_pattern(pattern) || root.join(pattern).is_file() {
         if !root.join(pattern).is_file() {
             return Err(missing(pattern, root));
         }

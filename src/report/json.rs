@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{AppError, Outcome, Survey},
-    engine::status::Standing,
+    engine::{record, status::Standing},
     frame::Table,
     store::{
         Store,
-        records::{HistoryEntry, OutputRecord, Reason},
+        records::{HistoryEntry, HistoryStage, OutputRecord, Reason},
     },
 };
 
@@ -24,34 +24,13 @@ pub const FORMAT: &str = "orchestrate/1";
 
 /// Returns the document of a finished run.
 pub fn outcome(outcome: &Outcome, store: &Store) -> Value {
-    let stages: Vec<Value> = outcome
-        .reports
-        .iter()
-        .map(|r| {
-            let mut stage = json!({
-                "stage": r.name,
-                "kind": r.kind,
-                "state": r.state.word(),
-                "early_cutoff": r.early_cutoff,
-                "key": r.preimage.as_ref().map(|(key, _)| key),
-                "reasons": reasons(&r.reasons),
-                "seconds": r.seconds,
-                "outputs": outputs(&r.outputs, store),
-                "notes": r.notes,
-            });
-            if let Some(error) = &r.error {
-                stage["error"] = json!(error.to_string());
-            }
-            stage
-        })
-        .collect();
     json!({
         "format": FORMAT,
         "pipeline": outcome.plan.pipeline,
         "run": outcome.run,
         "seconds": outcome.seconds,
-        "stages": stages,
-        "counts": crate::engine::record::counts(&outcome.reports),
+        "stages": stages(&record::history(&outcome.reports), store),
+        "counts": record::counts(&outcome.reports),
     })
 }
 
@@ -88,26 +67,6 @@ pub fn survey(survey: &Survey, store: &Store) -> Value {
 
 /// Returns the document of a past execution.
 pub fn history(entry: &HistoryEntry, store: &Store) -> Value {
-    let stages: Vec<Value> = entry
-        .stages
-        .iter()
-        .map(|s| {
-            let mut stage = json!({
-                "stage": s.stage,
-                "kind": s.kind,
-                "state": s.state,
-                "early_cutoff": s.early_cutoff,
-                "key": s.key,
-                "reasons": reasons(&s.reasons),
-                "seconds": s.seconds,
-                "outputs": outputs(&s.outputs, store),
-            });
-            if let Some(error) = &s.error {
-                stage["error"] = json!(error);
-            }
-            stage
-        })
-        .collect();
     json!({
         "format": FORMAT,
         "pipeline": entry.pipeline,
@@ -120,9 +79,31 @@ pub fn history(entry: &HistoryEntry, store: &Store) -> Value {
         "host": entry.host,
         "threads": entry.threads,
         "program": entry.program,
-        "stages": stages,
+        "stages": stages(&entry.stages, store),
         "counts": entry.counts,
     })
+}
+
+/// Returns what became of instances, one object each.
+pub fn stages(stages: &[HistoryStage], store: &Store) -> Vec<Value> {
+    let one = |s: &HistoryStage| {
+        let mut stage = json!({
+            "stage": s.stage,
+            "kind": s.kind,
+            "state": s.state,
+            "early_cutoff": s.early_cutoff,
+            "key": s.key,
+            "reasons": reasons(&s.reasons),
+            "seconds": s.seconds,
+            "outputs": outputs(&s.outputs, store),
+            "notes": s.notes,
+        });
+        if let Some(error) = &s.error {
+            stage["error"] = json!(error);
+        }
+        stage
+    };
+    stages.iter().map(one).collect()
 }
 
 fn reasons(reasons: &[Reason]) -> Value {

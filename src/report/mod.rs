@@ -15,3 +15,4 @@ pub mod plain;
 pub mod reproduction;
 pub mod style;
 pub mod summary;
+pub mod unchanged;

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::{
     app::{Outcome, Survey},
+    base::hash::RunId,
     engine::{
         event::{Report, State},
         reason,
@@ -79,23 +80,32 @@ pub fn failures(outcome: &Outcome, style: &Style) -> String {
 
 /// Returns the one line that ends a run.
 pub fn last_line(outcome: &Outcome, style: &Style) -> String {
-    let n = |state| outcome.reports.iter().filter(|r| r.state == state).count();
-    let mut parts = Vec::new();
-    for state in State::ALL {
-        if n(state) > 0 || state == State::Ran {
-            parts.push(format!("{} {}", n(state), state.word()));
-        }
-    }
-    let saved = outcome.saved_seconds();
-    let saved = match n(State::Cached) {
-        0 => String::new(),
-        _ => format!(", cache saved {}", duration(saved)),
+    let n = |state| outcome.reports.iter().filter(|r| r.state == state).count() as u64;
+    let counts = State::ALL.map(|state| (state, n(state)));
+    let (seconds, saved) = (outcome.seconds, outcome.saved_seconds());
+    counts_line(&counts, seconds, saved, outcome.run.as_ref(), style)
+}
+
+/// The same from the figures in it: how many instances ended in each state, seconds taken and saved, the run.
+pub fn counts_line(
+    counts: &[(State, u64)],
+    seconds: f64,
+    saved: f64,
+    run: Option<&RunId>,
+    style: &Style,
+) -> String {
+    let is_told = |(state, n): &&(State, u64)| *n > 0 || *state == State::Ran;
+    let parts: Vec<String> =
+        counts.iter().filter(is_told).map(|(state, n)| format!("{n} {}", state.word())).collect();
+    let saved = match counts.iter().any(|(state, n)| *state == State::Cached && *n > 0) {
+        false => String::new(),
+        true => format!(", cache saved {}", duration(saved)),
     };
-    let run = match &outcome.run {
+    let run = match run {
         Some(run) => format!("run {}", style.bold(&run.to_hex()[..12])),
         None => style.bad("no run recorded"),
     };
-    format!("{} in {}{saved}; {run}\n", parts.join(", "), duration(outcome.seconds))
+    format!("{} in {}{saved}; {run}\n", parts.join(", "), duration(seconds))
 }
 
 /// Returns the table of the states before a run.

@@ -299,11 +299,15 @@ impl Disk {
     /// # Errors
     /// If the medium refuses.
     pub fn stat(&self, path: &Path) -> Result<Option<Stat>, StoreError> {
-        match fs::metadata(path) {
-            Ok(metadata) => Ok(Some(stat_of(&metadata))),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(StoreError::io("read", path)(error)),
-        }
+        found(fs::metadata(path), path)
+    }
+
+    /// The same of a link itself, wherever it leads.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn link_stat(&self, path: &Path) -> Result<Option<Stat>, StoreError> {
+        found(fs::symlink_metadata(path), path)
     }
 
     /// Copies `from` into the new file `to`, sharing blocks where the file system can; returns true if it did.
@@ -312,6 +316,26 @@ impl Disk {
         return rustix::fs::ioctl_ficlone(to, from).is_ok();
         #[cfg(not(target_os = "linux"))]
         return false;
+    }
+}
+
+impl Stat {
+    /// Returns when the file last changed in any way, in nanoseconds.
+    pub fn changed(&self) -> i64 {
+        self.mtime.max(self.ctime)
+    }
+
+    /// Returns true if the times have no fraction of a second, as on file systems that keep none.
+    pub fn is_coarse(&self) -> bool {
+        self.mtime % 1_000_000_000 == 0 && self.ctime % 1_000_000_000 == 0
+    }
+}
+
+fn found(metadata: io::Result<fs::Metadata>, path: &Path) -> Result<Option<Stat>, StoreError> {
+    match metadata {
+        Ok(metadata) => Ok(Some(stat_of(&metadata))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::io("read", path)(error)),
     }
 }
 

@@ -27,7 +27,7 @@ pub enum StoreError {
         why: String,
     },
     /// A newer program wrote the store.
-    #[error("`{}` says format {found}, this program reads format {}; use a newer `orchestrate`", path.display(), super::FORMAT)]
+    #[error("`{}` says format {found}, this program reads format {}; use a newer `orchestrate`", path.display(), super::LAYOUT)]
     Newer {
         /// The mark.
         path: PathBuf,

@@ -24,8 +24,8 @@ impl Store {
         hash: &ContentHash,
         ext: &str,
     ) -> Result<(), StoreError> {
-        let relative = Path::new(pipeline).join(instance).join(format!("{port}.{ext}"));
-        let link = self.view_path(&relative)?;
+        let link = self.link_path(pipeline, instance, port, ext)?;
+        let relative = link.strip_prefix(self.root.join("latest")).unwrap_or(&link);
         let up: PathBuf = relative.components().map(|_| Component::ParentDir).collect();
         let object = self.object_path(hash, ext);
         let target = up.join(object.strip_prefix(&self.root).unwrap_or(&object));
@@ -38,6 +38,20 @@ impl Store {
             self.disk.create_dir_all(folder)?;
         }
         self.disk.rename(&temp, &link)
+    }
+
+    /// Returns where the view shows an output.
+    ///
+    /// # Errors
+    /// If a name would leave the view.
+    pub fn link_path(
+        &self,
+        pipeline: &str,
+        instance: &str,
+        port: &str,
+        ext: &str,
+    ) -> Result<PathBuf, StoreError> {
+        self.view_path(&Path::new(pipeline).join(instance).join(format!("{port}.{ext}")))
     }
 
     /// Returns what the view shows of an instance: output, hash and ending, in the order of their names. It follows

@@ -35,6 +35,8 @@ pub enum Role {
     View,
     /// The memory of files' hashes.
     Memo,
+    /// What runs found in place.
+    Receipts,
     /// The editor's schema.
     Schema,
     /// Files in the making.
@@ -53,7 +55,8 @@ pub const PLACES: &[Place] = &[
     Place { name: "state", role: Role::State },
     Place { name: "locks", role: Role::Locks },
     Place { name: "latest", role: Role::View },
-    Place { name: "memo.json", role: Role::Memo },
+    Place { name: "memo", role: Role::Memo },
+    Place { name: "receipts", role: Role::Receipts },
     Place { name: "schema", role: Role::Schema },
     Place { name: "tmp", role: Role::Temp },
 ];

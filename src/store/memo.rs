@@ -1,23 +1,24 @@
-//! Remembers files' hashes by (size, mtime, ctime, inode), so that an unchanged file need not be read again.
-//! It is a memory, never an authority: losing it costs time, and nothing in it enters a key.
+//! What is remembered of files' hashes, so that a no-op run need not read them. It does not read files.
 //!
-//! A file written twice within one tick of the file system's clock has the same times both times. So an
+//! A file's size, times and inode are trusted only if they could not look the same after a later change: a file that
+//! is written twice within one tick of the clock has one time for two contents. So an
 //! entry is trusted only if it was noted well after the file last changed: git's "racily clean" rule.
 
-use std::{collections::BTreeMap, path::Path, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     base::hash::ContentHash,
     store::{
-        checksum,
         disk::{Disk, Stat, now_ns},
+        packed::{self, Mark},
     },
 };
-
-/// The name under which the memory has its checksum.
-const NAME: &str = "memo";
 
 /// How long after the last change a file must have been hashed, in nanoseconds: more than a tick of Linux's clock.
 const MARGIN: i64 = 20_000_000;
@@ -25,64 +26,114 @@ const MARGIN: i64 = 20_000_000;
 /// The same where times have no fraction of a second: such file systems count in steps of up to two.
 const COARSE_MARGIN: i64 = 2_100_000_000;
 
+const MARK: Mark = *b"orcmemo1";
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Entry {
     stat: Stat,
     hash: ContentHash,
     noted: i64,
 }
 
+type Entries = BTreeMap<String, Entry>;
+
 #[derive(Debug, Default)]
 struct Inner {
-    entries: BTreeMap<String, Entry>,
-    dirty: bool,
+    /// What the file says; read when it is first wanted.
+    known: Option<Entries>,
+    /// What this process learned.
+    fresh: Entries,
+    forgotten: bool,
 }
 
 /// The memory. It is shared by all threads of a process.
-#[derive(Debug, Default)]
-pub struct Memo(Mutex<Inner>);
+#[derive(Debug)]
+pub struct Memo {
+    path: PathBuf,
+    disk: Disk,
+    inner: Mutex<Inner>,
+}
 
 impl Memo {
-    /// Reads the memory; what cannot be read is forgotten.
-    pub fn load(path: &Path, disk: &Disk) -> Memo {
-        let bytes = disk.read_optional(path).ok().flatten().unwrap_or_default();
-        let entries = checksum::read(NAME, &bytes).unwrap_or_default();
-        Memo(Mutex::new(Inner { entries, dirty: false }))
+    /// Makes the memory that is kept in the file `path`; what cannot be read of it is forgotten.
+    pub fn new(path: PathBuf, disk: &Disk) -> Memo {
+        Memo { path, disk: disk.clone(), inner: Mutex::default() }
     }
 
     /// Returns the hash of the file called `name`, if its state is the one remembered.
     pub fn recall(&self, name: &str, stat: &Stat) -> Option<ContentHash> {
-        let inner = self.0.lock().ok()?;
-        let entry = inner.entries.get(name)?;
-        let changed = stat.mtime.max(stat.ctime);
-        let coarse = stat.mtime % 1_000_000_000 == 0 && stat.ctime % 1_000_000_000 == 0;
-        let margin = if coarse { COARSE_MARGIN } else { MARGIN };
-        (entry.stat == *stat && entry.noted.saturating_sub(changed) > margin).then_some(entry.hash)
+        let mut inner = self.lock();
+        if let Some(entry) = inner.fresh.get(name) {
+            return entry.recall(stat);
+        }
+        inner.known.get_or_insert_with(|| self.read()).get(name)?.recall(stat)
     }
 
     /// Remembers that the file called `name` had this hash in this state, seen now.
     pub fn note(&self, name: &str, stat: &Stat, hash: ContentHash) {
-        if let Ok(mut inner) = self.0.lock() {
-            inner.entries.insert(name.to_string(), Entry { stat: *stat, hash, noted: now_ns() });
-            inner.dirty = true;
-        }
+        self.insert(name, Entry { stat: *stat, hash, noted: now_ns() });
     }
 
-    /// Forgets a file.
-    pub fn forget(&self, name: &str) {
-        if let Ok(mut inner) = self.0.lock() {
-            inner.dirty |= inner.entries.remove(name).is_some();
-        }
+    /// Remembers a file that this process has just written itself, read-only and under a name that nobody else
+    /// knew before: the hash is that of the bytes written, so there is nothing to wait for.
+    pub fn note_own(&self, name: &str, stat: &Stat, hash: ContentHash) {
+        let noted = now_ns().max(stat.changed().saturating_add(MARGIN + 1));
+        self.insert(name, Entry { stat: *stat, hash, noted });
     }
 
-    /// Returns the memory's bytes if there is something new in it.
+    /// Forgets the files that `is_gone` names.
+    pub fn forget(&self, is_gone: impl Fn(&str) -> bool) {
+        let mut inner = self.lock();
+        let mut known = inner.known.take().unwrap_or_else(|| self.read());
+        let n_before = known.len() + inner.fresh.len();
+        known.retain(|name, _| !is_gone(name));
+        inner.fresh.retain(|name, _| !is_gone(name));
+        inner.forgotten |= known.len() + inner.fresh.len() < n_before;
+        inner.known = Some(known);
+    }
+
+    /// Returns the memory's bytes if there is something new in it: what the file says by now, for another process
+    /// may have written it, and what this process learned.
     pub fn changed(&self) -> Option<Vec<u8>> {
-        let mut inner = self.0.lock().ok()?;
-        if !std::mem::take(&mut inner.dirty) {
+        let mut inner = self.lock();
+        if inner.fresh.is_empty() && !inner.forgotten {
             return None;
         }
-        serde_json::to_vec(&inner.entries).ok().map(|bytes| checksum::close(NAME, bytes))
+        let mut entries = match inner.forgotten {
+            true => inner.known.take().unwrap_or_default(),
+            false => self.read(),
+        };
+        entries.append(&mut inner.fresh);
+        inner.forgotten = false;
+        let bytes = packed::pack(MARK, &entries);
+        inner.known = Some(entries);
+        bytes
+    }
+
+    /// Returns true if the bytes are those of a sound memory.
+    pub fn is_sound(bytes: &[u8]) -> bool {
+        packed::unpack::<Entries>(MARK, bytes).is_some()
+    }
+
+    fn insert(&self, name: &str, entry: Entry) {
+        self.lock().fresh.insert(name.to_string(), entry);
+    }
+
+    fn read(&self) -> Entries {
+        let bytes = self.disk.read_optional(&self.path).ok().flatten().unwrap_or_default();
+        packed::unpack(MARK, &bytes).unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn recall(&self, stat: &Stat) -> Option<ContentHash> {
+        let margin = if stat.is_coarse() { COARSE_MARGIN } else { MARGIN };
+        let is_settled = self.noted.saturating_sub(stat.changed()) > margin;
+        (self.stat == *stat && is_settled).then_some(self.hash)
     }
 }
 
@@ -94,21 +145,30 @@ mod tests {
         Stat { size: 1, mtime: changed, ctime: changed, inode: 1 }
     }
 
+    fn memo() -> Memo {
+        Memo::new(PathBuf::from("/nonexistent/memo"), &Disk::default())
+    }
+
     #[test]
-    fn a_file_that_changed_just_now_is_not_trusted() {
-        let memo = Memo::default();
+    fn a_file_that_changed_just_now_is_not_trusted_unless_it_is_our_own() {
+        let memo = memo();
         let hash = ContentHash::of(b"x");
         let old = stat(now_ns() - 10 * MARGIN - 1);
         let fresh = stat(now_ns() - 1);
+        let coarse = stat((now_ns() / 1_000_000_000) * 1_000_000_000);
         memo.note("old", &old, hash);
         memo.note("fresh", &fresh, hash);
+        memo.note_own("own", &fresh, hash);
+        memo.note_own("coarse", &coarse, hash);
         assert_eq!(memo.recall("old", &old), Some(hash));
         assert_eq!(memo.recall("fresh", &fresh), None);
+        assert_eq!(memo.recall("own", &fresh), Some(hash));
+        assert_eq!(memo.recall("coarse", &coarse), None);
     }
 
     #[test]
     fn any_difference_counts() {
-        let memo = Memo::default();
+        let memo = memo();
         let seen = stat(12_345_678_901);
         memo.note("a", &seen, ContentHash::of(b"x"));
         assert!(memo.recall("a", &seen).is_some());
@@ -121,5 +181,7 @@ mod tests {
             assert_eq!(memo.recall("a", &other), None);
         }
         assert_eq!(memo.recall("b", &seen), None);
+        memo.forget(|name| name == "a");
+        assert_eq!(memo.recall("a", &seen), None);
     }
 }

@@ -10,6 +10,8 @@ pub mod layout;
 pub mod lease;
 pub mod memo;
 pub mod objects;
+pub mod packed;
+pub mod receipt;
 pub mod records;
 pub mod runs;
 
@@ -17,7 +19,10 @@ use std::path::{Path, PathBuf};
 
 use crate::store::{disk::Disk, error::StoreError, lease::StoreHold, memo::Memo};
 
-/// The format that this program writes and reads.
+/// The layout of the folder that this program writes; it reads this one and those before.
+pub const LAYOUT: u32 = 2;
+
+/// The format of the records that this program writes and reads.
 pub const FORMAT: u32 = 1;
 
 /// A store folder. Several processes may hold the same one.
@@ -36,11 +41,11 @@ impl Store {
     pub fn open(root: &Path, disk: Disk) -> Result<Store, StoreError> {
         let store = Store {
             root: root.to_path_buf(),
-            memo: Memo::load(&root.join("memo.json"), &disk),
+            memo: Memo::new(root.join("memo"), &disk),
             disk,
             hold: None,
         };
-        store.check_format()?;
+        store.layout()?;
         Ok(store)
     }
 
@@ -54,9 +59,8 @@ impl Store {
             store.disk.create_dir_all(&store.root.join(place.name))?;
         }
         store.hold = Some(store.hold_shared()?);
-        let format = store.root.join("FORMAT");
-        if !format.exists() {
-            store.write_atomic(&format, mark().as_bytes())?;
+        if store.layout()? != Some(LAYOUT) {
+            store.write_atomic(&store.root.join("FORMAT"), mark().as_bytes())?;
         }
         store.ensure_identity()?;
         Ok(store)
@@ -83,7 +87,7 @@ impl Store {
     /// If the medium refuses.
     pub fn save_memo(&self) -> Result<(), StoreError> {
         match self.memo.changed() {
-            Some(bytes) => self.write_atomic(&self.root.join("memo.json"), &bytes),
+            Some(bytes) => self.write_atomic(&self.root.join("memo"), &bytes),
             None => Ok(()),
         }
     }
@@ -119,23 +123,22 @@ impl Store {
         self.root.join("tmp").join(format!("{hint}-{}-{nanos:x}-{n}", std::process::id()))
     }
 
-    fn check_format(&self) -> Result<(), StoreError> {
+    /// Returns the layout that the mark tells; `None` where there is no store yet.
+    fn layout(&self) -> Result<Option<u32>, StoreError> {
         let path = self.root.join("FORMAT");
-        let Some(bytes) = self.disk.read_optional(&path)? else { return Ok(()) };
+        let Some(bytes) = self.disk.read_optional(&path)? else { return Ok(None) };
         let text = String::from_utf8_lossy(&bytes);
-        let version =
-            text.trim().strip_prefix("orchestrate store ").and_then(|v| v.parse::<u32>().ok());
-        match version {
-            Some(FORMAT) => Ok(()),
-            Some(found) => Err(StoreError::Newer { path, found }),
-            None => Err(StoreError::damaged(path, "is not the mark of a store")),
+        match text.trim().strip_prefix("orchestrate store ").map(str::parse) {
+            Some(Ok(layout @ 1..=LAYOUT)) => Ok(Some(layout)),
+            Some(Ok(found)) if found > LAYOUT => Err(StoreError::Newer { path, found }),
+            _ => Err(StoreError::damaged(path, "is not the mark of a store")),
         }
     }
 }
 
 /// Returns what `FORMAT` holds.
 fn mark() -> String {
-    format!("orchestrate store {FORMAT}\n")
+    format!("orchestrate store {LAYOUT}\n")
 }
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ impl Store {
             return Err(error);
         }
         if let Some(stat) = self.disk.stat(&target)? {
-            self.memo.note(&self.memo_name(&target), &stat, staged.hash);
+            self.memo.note_own(&self.memo_name(&target), &stat, staged.hash);
         }
         Ok((staged.hash, staged.bytes))
     }
@@ -217,7 +217,7 @@ impl Store {
     /// If it is missing, or changes while it is read.
     pub fn source_hash(&self, path: &Path) -> Result<ContentHash, StoreError> {
         let before = self.require_stat(path)?;
-        let name = path.to_string_lossy();
+        let name = self.memo_name(path);
         if let Some(hash) = self.memo.recall(&name, &before) {
             return Ok(hash);
         }
@@ -307,7 +307,7 @@ impl Store {
         }
     }
 
-    fn memo_name(&self, path: &Path) -> String {
+    pub(super) fn memo_name(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
     }
 }

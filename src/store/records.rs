@@ -152,6 +152,9 @@ pub struct HistoryEntry {
     pub counts: BTreeMap<String, u64>,
     /// What became of each instance, in plan order.
     pub stages: Vec<HistoryStage>,
+    /// The entry that tells of the instances, where this execution found all of them in place and tells of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_in: Option<String>,
     /// Shows that this store wrote the entry; `identity.rs` adds it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mark: Option<ContentHash>,
@@ -179,8 +182,24 @@ pub struct HistoryStage {
     pub outputs: BTreeMap<String, OutputRecord>,
     /// The source files that it read, as relative paths in order.
     pub files: Vec<String>,
+    /// What it told a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+impl HistoryStage {
+    /// Returns what an execution says of the same instance that found it in place.
+    pub fn found_again(self) -> HistoryStage {
+        HistoryStage {
+            state: "cached".to_string(),
+            early_cutoff: false,
+            reasons: Vec::new(),
+            error: None,
+            ..self
+        }
+    }
 }
 
 /// Why an instance is not cached: a code, what it concerns, and the values before and now.

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     base::{
@@ -18,7 +18,7 @@ use crate::{
         FORMAT, Store, checksum,
         disk::now_ns,
         error::StoreError,
-        records::{HistoryEntry, KeyRecord, Manifest, PipelineState},
+        records::{HistoryEntry, HistoryStage, KeyRecord, Manifest, PipelineState},
     },
 };
 
@@ -52,6 +52,13 @@ pub enum RunRefError {
     Store(#[from] StoreError),
 }
 
+/// What counting runs takes of a history entry.
+#[derive(Deserialize)]
+struct HistoryHead {
+    run: Option<RunId>,
+    targets: Vec<String>,
+}
+
 impl Store {
     /// Returns the record of a key, if the stage was ever committed. A record that is damaged counts as none.
     ///
@@ -73,7 +80,7 @@ impl Store {
     }
 
     /// Records an execution: its manifest, if every stage that was asked for succeeded, and its history entry, whose
-    /// `run` is set to what is returned.
+    /// `run` is set to what is returned, with the name of the entry.
     ///
     /// The entry lies complete in `tmp` before the manifest gets its name. So a manifest without an entry is either
     /// one whose entry waits there, or one whose entry was lost, and `fsck` can tell them apart.
@@ -84,7 +91,7 @@ impl Store {
         &self,
         manifest: Option<&Manifest>,
         mut entry: HistoryEntry,
-    ) -> Result<Option<RunId>, StoreError> {
+    ) -> Result<(Option<RunId>, String), StoreError> {
         let text = manifest.map(manifest_text).transpose()?;
         entry.run = text.as_ref().map(|t| RunId::of(t.as_bytes()));
         let stem = history_stem();
@@ -93,10 +100,9 @@ impl Store {
         if let Some(text) = &text {
             self.put_manifest_text(text)?;
         }
-        let folder = self.root.join("history");
-        self.disk.create_dir_all(&folder)?;
-        self.disk.rename(&waiting, &folder.join(format!("{stem}.json")))?;
-        Ok(entry.run)
+        self.disk.create_dir_all(&self.root.join("history"))?;
+        self.disk.rename(&waiting, &self.history_path(&stem))?;
+        Ok((entry.run, stem))
     }
 
     /// Records a run and returns its id.
@@ -138,37 +144,70 @@ impl Store {
     /// If the medium refuses.
     pub fn put_history(&self, entry: &HistoryEntry) -> Result<(), StoreError> {
         let stem = history_stem();
-        let path = self.root.join("history").join(format!("{stem}.json"));
-        self.write_atomic(&path, &self.entry_bytes(&stem, entry)?)
+        self.write_atomic(&self.history_path(&stem), &self.entry_bytes(&stem, entry)?)
     }
 
-    /// Returns the history, newest first. Entries that are damaged are left out; `fsck` finds them.
+    /// Goes through the history, newest first, reading no further than is asked. Entries that are damaged are left
+    /// out; `fsck` finds them.
     ///
     /// # Errors
     /// If the medium refuses.
-    pub fn history(&self) -> Result<Vec<HistoryEntry>, StoreError> {
-        let mut entries = Vec::new();
-        for path in self.disk.list(&self.root.join("history"))?.into_iter().rev() {
-            if let Some(bytes) = self.disk.read_optional(&path)? {
-                entries.extend(checksum::read::<HistoryEntry>(&history_name(&path), &bytes).ok());
-            }
-        }
-        Ok(entries)
+    pub fn history(&self) -> Result<impl Iterator<Item = HistoryEntry> + '_, StoreError> {
+        self.history_as()
     }
 
-    /// Returns the newest history entry of a run and whether this store wrote it. One that another store wrote, and
-    /// that was copied here, counts only where there is none of our own.
+    /// The same, with as much of each entry as `T` takes.
+    fn history_as<T: DeserializeOwned>(&self) -> Result<impl Iterator<Item = T> + '_, StoreError> {
+        let paths = self.disk.list(&self.root.join("history"))?;
+        let read = |path: PathBuf| {
+            let bytes = self.disk.read_optional(&path).ok()??;
+            checksum::read(&history_name(&path), &bytes).ok()
+        };
+        Ok(paths.into_iter().rev().filter_map(read))
+    }
+
+    /// Returns what an entry tells of its instances, or what the entry tells that it refers to.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn told_stages(&self, entry: &HistoryEntry) -> Result<Vec<HistoryStage>, StoreError> {
+        let Some(name) = &entry.told_in else { return Ok(entry.stages.clone()) };
+        let told = self.told(name)?.unwrap_or_default();
+        Ok(told.into_iter().map(HistoryStage::found_again).collect())
+    }
+
+    /// Returns what the entry called `name` tells of its instances; `None` if it is gone or damaged.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn told(&self, name: &str) -> Result<Option<Vec<HistoryStage>>, StoreError> {
+        if name.contains('/') {
+            return Ok(None);
+        }
+        let path = self.history_path(name);
+        let bytes = self.disk.read_optional(&path)?.unwrap_or_default();
+        let entry: Option<HistoryEntry> = checksum::read(&history_name(&path), &bytes).ok();
+        Ok(entry.filter(|e| e.told_in.is_none()).map(|e| e.stages))
+    }
+
+    /// Returns the newest history entry of a run, with what it tells of its instances, and whether this store wrote
+    /// it. One that another store wrote, and that was copied here, counts only where there is none of our own.
     ///
     /// # Errors
     /// If the medium refuses.
     pub fn newest_entry(&self, id: &RunId) -> Result<Option<(HistoryEntry, bool)>, StoreError> {
         let identity = self.identity()?;
-        let is_own = |e: &HistoryEntry| identity.as_ref().is_some_and(|i| i.is_own(e));
-        let mut entries = self.history()?;
-        entries.retain(|e| e.run == Some(*id));
-        let own = entries.iter().position(is_own);
-        let newest = entries.into_iter().nth(own.unwrap_or(0));
-        Ok(newest.map(|entry| (entry, own.is_some())))
+        let mut found = None;
+        for entry in self.history()?.filter(|e| e.run == Some(*id)) {
+            if identity.as_ref().is_some_and(|i| i.is_own(&entry)) {
+                found = Some((entry, true));
+                break;
+            }
+            found = found.or(Some((entry, false)));
+        }
+        let Some((entry, is_own)) = found else { return Ok(None) };
+        let stages = self.told_stages(&entry)?;
+        Ok(Some((HistoryEntry { stages, ..entry }, is_own)))
     }
 
     /// Returns all tags.
@@ -232,8 +271,11 @@ impl Store {
 
     fn nth_latest(&self, text: &str, n: usize) -> Result<RunId, RunRefError> {
         let mut distinct: Vec<RunId> = Vec::new();
-        for entry in self.history()?.iter().filter(|e| e.targets.is_empty()) {
-            if let Some(id) = entry.run
+        for head in self.history_as::<HistoryHead>()?.filter(|h| h.targets.is_empty()) {
+            if distinct.len() > n {
+                break;
+            }
+            if let Some(id) = head.run
                 && !distinct.contains(&id)
             {
                 distinct.push(id);
@@ -316,6 +358,11 @@ impl Store {
     fn waiting_entry_path(&self, stem: &str) -> PathBuf {
         let (time, pid) = stem.split_once('-').unwrap_or((stem, "0"));
         self.root.join("tmp").join(format!("{WAITING}-{pid}-{time}"))
+    }
+
+    /// Returns where a history entry lies or would lie.
+    pub fn history_path(&self, stem: &str) -> PathBuf {
+        self.root.join("history").join(format!("{stem}.json"))
     }
 
     fn state_path(&self, pipeline: &str) -> PathBuf {

@@ -106,6 +106,7 @@ fn entry(run: Option<RunId>, targets: &[&str]) -> HistoryEntry {
         program: String::new(),
         counts: Default::default(),
         stages: vec![],
+        told_in: None,
         mark: None,
     }
 }
@@ -188,7 +189,7 @@ fn a_mark_tells_our_entries_from_copies_and_forgeries() {
         is_own && found.targets == ["ours"],
         "our own comes before a newer one of another store"
     );
-    let theirs = store.history().unwrap().remove(0);
+    let theirs = store.history().unwrap().next().unwrap();
     let identity = store.identity().unwrap().unwrap();
     assert!(!identity.is_own(&theirs));
     assert!(!identity.is_own(&HistoryEntry { threads: 2, ..found.clone() }));

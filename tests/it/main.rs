@@ -15,3 +15,4 @@ mod project;
 mod real_data;
 mod shipped_data;
 mod transform;
+mod unchanged;

@@ -1,0 +1,234 @@
+//! The short way through `run` and `status`: the same question as last time, and everything that the answer rested on
+//! still as it was. Nothing is compiled, no record is read; it costs what looking at the files costs.
+//! It does not know how the answer is shown.
+//!
+//! The question is the pipeline's text, profile and `--set`, and the program itself. What the answer rests on, beyond
+//! that, is in the receipt: environment variables, what patterns of source files mean, and the state of every source
+//! file, object and link. If any of it differs the long way is taken, so the short one can never say anything else.
+
+use std::{
+    collections::BTreeMap,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    time::{Instant, SystemTime},
+};
+
+use crate::{
+    app::{
+        AppError, Outcome, PipelineFile, Project,
+        run::{host, timestamp},
+    },
+    base::hash::{ContentHash, FieldHasher, RunId},
+    engine::{event::State, plan::Overrides, source},
+    store::{
+        FORMAT, Store,
+        error::StoreError,
+        receipt::{Receipt, Witness},
+        records::{HistoryEntry, HistoryStage},
+    },
+};
+
+/// A run of which everything is in place.
+pub struct Unchanged {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The run.
+    pub run: RunId,
+    /// How many instances it has.
+    pub n_stages: u64,
+    /// The seconds that they took when they ran.
+    pub saved_seconds: f64,
+    /// What kinds had to say about their parameters: instance and note.
+    pub notes: Vec<(String, String)>,
+    /// Wall seconds that it took to find out.
+    pub seconds: f64,
+    file: PipelineFile,
+    receipt: Receipt,
+    store: Store,
+}
+
+impl Project {
+    /// Returns the run that the pipeline called `name` would come to, if everything of it is in place and that can be
+    /// told without compiling. `None` says nothing.
+    ///
+    /// # Errors
+    /// If the pipeline cannot be read, or the store.
+    pub fn unchanged(
+        &self,
+        name: Option<&str>,
+        overrides: &Overrides,
+    ) -> Result<Option<Unchanged>, AppError> {
+        let started = Instant::now();
+        let file = self.pipeline(name)?;
+        let store = self.store()?;
+        let Some(receipt) = store.receipt(&file.label)? else { return Ok(None) };
+        let stands = receipt.question == question(&file, overrides)
+            && receipt.env.iter().all(|(name, value)| std::env::var(name).ok() == *value)
+            && receipt.patterns.iter().all(|(pattern, labels)| {
+                source::matches(pattern, self.root()).is_ok_and(|now| now == *labels)
+            })
+            && store.stands(&receipt);
+        Ok(stands.then(|| Unchanged {
+            pipeline: receipt.pipeline.clone(),
+            run: receipt.run,
+            n_stages: receipt.n_stages,
+            saved_seconds: receipt.saved_seconds,
+            notes: receipt.notes.clone(),
+            seconds: started.elapsed().as_secs_f64(),
+            file,
+            receipt,
+            store,
+        }))
+    }
+
+    /// Notes an execution that found everything in place.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn note_unchanged(&self, unchanged: &Unchanged, jobs: usize) -> Result<(), AppError> {
+        let store = self.store_for_writing()?;
+        let counts = State::ALL.iter().map(|s| (s.word().to_string(), 0));
+        let mut counts: BTreeMap<String, u64> = counts.collect();
+        counts.insert(State::Cached.word().to_string(), unchanged.n_stages);
+        store.put_history(&HistoryEntry {
+            format: FORMAT,
+            run: Some(unchanged.run),
+            pipeline: unchanged.pipeline.clone(),
+            file: unchanged.file.label.clone(),
+            yaml: unchanged.receipt.yaml,
+            targets: Vec::new(),
+            started: timestamp(SystemTime::now()),
+            seconds: unchanged.seconds,
+            host: host(),
+            threads: jobs,
+            program: env!("CARGO_PKG_VERSION").to_string(),
+            counts,
+            stages: Vec::new(),
+            told_in: Some(unchanged.receipt.told_in.clone()),
+            mark: None,
+        })?;
+        Ok(())
+    }
+
+    /// Leaves a receipt of a run of which everything is in place now, for the next one that asks the same.
+    pub(super) fn leave_receipt(
+        &self,
+        store: &Store,
+        outcome: &Outcome,
+        overrides: &Overrides,
+        yaml: &ContentHash,
+        told_in: String,
+    ) -> Result<(), AppError> {
+        let Some(run) = outcome.run else { return Ok(()) };
+        let Some(witnesses) = self.witnesses(store, outcome, yaml, &told_in)? else {
+            return Ok(());
+        };
+        let instances = || outcome.plan.graph.node_weights();
+        let mut env: Vec<(String, Option<String>)> = instances()
+            .flat_map(|i| i.sources.env.iter())
+            .map(|name| (name.clone(), std::env::var(name).ok()))
+            .collect();
+        env.sort();
+        env.dedup();
+        let mut patterns: Vec<&String> = instances()
+            .flat_map(|i| i.sources.files.iter())
+            .filter(|p| source::is_pattern(p))
+            .collect();
+        patterns.sort();
+        patterns.dedup();
+        let expand = |p: &String| Some((p.clone(), source::matches(p, self.root()).ok()?));
+        let Some(patterns) = patterns.into_iter().map(expand).collect() else { return Ok(()) };
+        let receipt = Receipt {
+            question: question(&outcome.file, overrides),
+            pipeline: outcome.plan.pipeline.clone(),
+            run,
+            yaml: *yaml,
+            n_stages: outcome.reports.len() as u64,
+            saved_seconds: outcome.reports.iter().map(|r| r.seconds).sum(),
+            told_in,
+            notes: outcome.plan.notes.clone(),
+            env,
+            patterns,
+            witnesses,
+        };
+        Ok(store.put_receipt(&outcome.file.label, &receipt)?)
+    }
+
+    /// Returns every file that the outcome rests on; `None` if one of them is not known to be right in its present
+    /// state, because it changed a moment ago or since it was read.
+    fn witnesses(
+        &self,
+        store: &Store,
+        outcome: &Outcome,
+        yaml: &ContentHash,
+        told_in: &str,
+    ) -> Result<Option<Vec<Witness>>, StoreError> {
+        let mut witnesses = Vec::new();
+        let mut known = |path: &Path, hash: Option<&ContentHash>| {
+            let witness = store.witness(path, hash)?;
+            let is_known = witness.is_some();
+            witnesses.extend(witness);
+            Ok::<bool, StoreError>(is_known)
+        };
+        let history = store.history_path(told_in);
+        if !known(&store.object_path(yaml, "yaml"), Some(yaml))? || !known(&history, None)? {
+            return Ok(None);
+        }
+        for report in &outcome.reports {
+            let hashes = report.preimage.iter().flat_map(|(_, p)| &p.files);
+            for (label, hash) in report.files.iter().zip(hashes) {
+                if !known(&self.root().join(label), Some(hash))? {
+                    return Ok(None);
+                }
+            }
+            for (port, output) in &report.outputs {
+                let (hash, ext) = (&output.hash, &output.ext);
+                let link = store.link_path(&outcome.plan.pipeline, &report.name, port, ext)?;
+                if !known(&store.object_path(hash, ext), Some(hash))? || !known(&link, None)? {
+                    return Ok(None);
+                }
+            }
+        }
+        witnesses.sort_by(|a, b| a.path.cmp(&b.path));
+        witnesses.dedup();
+        Ok(Some(witnesses))
+    }
+}
+
+impl Unchanged {
+    /// Returns what is to be told of each instance.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn stages(&self) -> Result<Vec<HistoryStage>, AppError> {
+        let told = self.store.told(&self.receipt.told_in)?.unwrap_or_default();
+        Ok(told.into_iter().map(HistoryStage::found_again).collect())
+    }
+
+    /// Returns the store in which everything is in place.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// Returns the hash of everything that is asked and is not a file: the pipeline's text, profile and `--set`, and the
+/// program, which another build may compile otherwise.
+fn question(file: &PipelineFile, overrides: &Overrides) -> ContentHash {
+    let mut hasher = FieldHasher::new("orchestrate 2026 question");
+    hasher.field(file.text.as_bytes());
+    hasher.field(overrides.profile.as_deref().unwrap_or_default().as_bytes());
+    hasher.field(&[u8::from(overrides.profile.is_some())]);
+    hasher.field(&(overrides.set.len() as u64).to_le_bytes());
+    for (name, value) in &overrides.set {
+        hasher.field(name.as_bytes()).field(value.as_bytes());
+    }
+    hasher.field(env!("CARGO_PKG_VERSION").as_bytes());
+    if let Ok(program) = std::env::current_exe().and_then(std::fs::metadata) {
+        for number in
+            [program.size(), program.mtime() as u64, program.mtime_nsec() as u64, program.ino()]
+        {
+            hasher.field(&number.to_le_bytes());
+        }
+    }
+    ContentHash::from_digest(hasher.finish())
+}
