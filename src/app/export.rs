@@ -59,6 +59,8 @@ impl NewFile {
     pub fn keep(mut self) -> Result<(), AppError> {
         self.sink.flush().map_err(AppError::io("write", &self.path))?;
         if let Some(temp) = &self.temp {
+            // Some file systems remember a new name before the bytes, and the old file would be gone.
+            self.sink.get_ref().sync_data().map_err(AppError::io("write", &self.path))?;
             fs::rename(temp, &self.path).map_err(AppError::io("write", &self.path))?;
         }
         self.temp = None;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    app::{AppError, Project, recorded::Recorded},
+    app::{AppError, Project, export, recorded::Recorded},
     base::hash::RunId,
     engine::{
         event::{Event, State},
@@ -73,7 +73,7 @@ impl Project {
             kept: None,
         };
         match &options.output {
-            Some(folder) => export(&store, &recorded, folder, &mut restored)?,
+            Some(folder) => copy_out(&store, &recorded, folder, &mut restored)?,
             None => self.relink(&store, &recorded, &mut restored)?,
         }
         store.save_memo()?;
@@ -145,11 +145,11 @@ impl Project {
         let present = fs::read(&path).ok();
         if present.as_ref().is_some_and(|p| *p != text) {
             let kept = path.with_extension("yaml.before-restore");
-            fs::rename(&path, &kept).map_err(AppError::io("rename", &path))?;
+            export::bytes(present.as_deref().unwrap_or_default(), &kept)?;
             restored.kept = Some(kept);
         }
         if present.as_ref() != Some(&text) {
-            store.write_atomic(&path, &text)?;
+            export::bytes(&text, &path)?;
         }
         restored.yaml = Some(path);
         Ok(())
@@ -168,7 +168,7 @@ fn is_complete(store: &Store, recorded: &Recorded) -> Result<bool, StoreError> {
 }
 
 /// Copies the run's artifacts and its pipeline file into a folder of the person's choice.
-fn export(
+fn copy_out(
     store: &Store,
     recorded: &Recorded,
     folder: &Path,
@@ -176,10 +176,7 @@ fn export(
 ) -> Result<(), AppError> {
     let write = |relative: &Path, bytes: &[u8]| -> Result<PathBuf, AppError> {
         let path = folder.join(relative);
-        if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(AppError::io("create", parent))?;
-        }
-        fs::write(&path, bytes).map_err(AppError::io("write", &path))?;
+        export::bytes(bytes, &path)?;
         Ok(path)
     };
     for stage in &recorded.manifest.stages {
