@@ -51,10 +51,24 @@ pub enum FrameError {
     Arrow(#[from] ArrowError),
     /// The bytes are not readable Parquet.
     #[error("{0}")]
-    Parquet(#[from] ::parquet::errors::ParquetError),
+    Parquet(::parquet::errors::ParquetError),
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+}
+
+impl From<::parquet::errors::ParquetError> for FrameError {
+    /// Whoever reads or writes through the Parquet crate still learns what the medium said.
+    fn from(error: ::parquet::errors::ParquetError) -> FrameError {
+        use ::parquet::errors::ParquetError;
+        match error {
+            ParquetError::External(inner) => match inner.downcast::<std::io::Error>() {
+                Ok(error) => FrameError::Io(*error),
+                Err(other) => FrameError::Parquet(ParquetError::External(other)),
+            },
+            other => FrameError::Parquet(other),
+        }
+    }
 }
 
 fn nearest(suggestion: &str) -> String {
