@@ -89,7 +89,7 @@ impl Project {
             .into_iter()
             .map(|(stage, output, beside)| {
                 let path = store.object_path(&output.hash, &output.ext);
-                if !path.exists() {
+                if !store.has_object(&output.hash, &output.ext)? {
                     return Err(gone(&stage, &output.port, &from));
                 }
                 Ok(Artifact {

@@ -202,7 +202,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn table(&mut self, stage: &ManifestStage, port: &str) -> Result<Option<Table>, AppError> {
         let Some(output) = stage.outputs.get(port) else { return Ok(None) };
-        if !self.store.object_path(&output.hash, &output.ext).exists() {
+        if !self.store.has_object(&output.hash, &output.ext)? {
             let name = &stage.name;
             self.notes.insert(format!("artifact `{name}.{port}` is no longer in the store"));
             return Ok(None);

@@ -1,7 +1,7 @@
 //! `reproduce`: executes a past run again from what was recorded, using no cached result, and compares every byte.
 //! It does not know how differences are shown.
 
-use std::{fs::File, path::Path};
+use std::path::Path;
 
 use crate::{
     app::{AppError, Project, recorded::Recorded, run::resolve},
@@ -195,9 +195,11 @@ fn compare_output(
         if o.ext != "parquet" {
             return None;
         }
-        let read = |path: &Path| frame::parquet::read(File::open(path).ok()?).ok();
-        let before = read(&store.object_path(&then.hash, &then.ext))?;
-        let after = read(&fresh.object_path(&o.hash, &o.ext))?;
+        let read = |store: &Store, hash, ext| {
+            frame::parquet::read(store.open_object(hash, ext).ok()?).ok()
+        };
+        let before = read(store, &then.hash, &then.ext)?;
+        let after = read(fresh, &o.hash, &o.ext)?;
         compare::first_difference(&before, &after)
     });
     Comparison {

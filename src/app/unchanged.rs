@@ -65,7 +65,7 @@ impl Project {
         let stands = receipt.question == question(&file, overrides)
             && receipt.env.iter().all(|(name, value)| std::env::var(name).ok() == *value)
             && receipt.patterns.iter().all(|(pattern, labels)| {
-                source::matches(pattern, self.root()).is_ok_and(|now| now == *labels)
+                source::matches(pattern, self.root(), store.disk()).is_ok_and(|now| now == *labels)
             })
             && store.stands(&receipt);
         Ok(stands.then(|| Unchanged {
@@ -136,7 +136,8 @@ impl Project {
             .collect();
         patterns.sort();
         patterns.dedup();
-        let expand = |p: &String| Some((p.clone(), source::matches(p, self.root()).ok()?));
+        let expand =
+            |p: &String| Some((p.clone(), source::matches(p, self.root(), store.disk()).ok()?));
         let Some(patterns) = patterns.into_iter().map(expand).collect() else { return Ok(()) };
         let receipt = Receipt {
             question: question(&outcome.file, overrides),

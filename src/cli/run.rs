@@ -10,6 +10,7 @@ use crate::{
     app::{AppError, Outcome, RunOptions, SurveyOptions},
     cli::{args::RunArgs, context::Context, exit, status},
     engine::event::State,
+    kinds::command::children,
     report::{self, live::Live},
     stage::work::Cancel,
 };
@@ -114,6 +115,7 @@ fn listen(cancel: &Cancel, speak: impl Fn(&str) + Send + 'static) {
             cancel.cancel();
             speak("stopping; what is finished is kept (once more to stop at once)");
         } else {
+            children::end_all();
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
     };

@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{self, Write},
     panic::{AssertUnwindSafe, catch_unwind},
     time::{Duration, Instant},
@@ -23,6 +22,7 @@ use crate::{
     stage::{
         ctx::{Arrivals, Candidate, Input, Outputs, StageCtx},
         error::StageError,
+        scratch::Scratch,
         work::{Cancel, Progress, Work},
     },
     store::{
@@ -137,7 +137,11 @@ impl Runner<'_> {
         let mut left = instance.retries;
         loop {
             match self.try_once(node, ready, above, &progress) {
-                Err(error) if left > 0 && !matches!(error, StageError::Cancelled) => {
+                Err(error)
+                    if left > 0
+                        && !matches!(error, StageError::Cancelled)
+                        && !error.is_refusal() =>
+                {
                     (self.events)(Event::Retrying { name: &instance.name, error: &error, left });
                     left -= 1;
                 }
@@ -167,7 +171,7 @@ impl Runner<'_> {
             instance.kind.run(&mut StageCtx::new(&work, &instance.params, &arrivals, &mut outputs))
         }));
         if let Some(folder) = &scratch {
-            self.store.disk().remove_dir_all(folder).map_err(store_error)?;
+            self.store.disk().remove_dir_all(folder.path())?;
         }
         match result {
             Ok(Err(StageError::Cancelled)) if !self.cancel.is_cancelled() && cancel.is_late() => {
@@ -181,13 +185,16 @@ impl Runner<'_> {
             file.check_unchanged(self.store)?;
         }
         let (outputs, notes) = outputs.commit(instance)?;
-        let kept = |file: &&SourceFile| self.store.object_path(&file.hash, RAW).exists();
+        let mut raw = Vec::new();
+        for file in &ready.files {
+            raw.extend(self.store.has_object(&file.hash, RAW)?.then_some(file.hash));
+        }
         let record = KeyRecord {
             format: FORMAT,
             key: ready.key,
             preimage: ready.preimage.clone(),
             outputs,
-            raw: ready.files.iter().filter(kept).map(|file| file.hash).collect(),
+            raw,
             seconds: started.elapsed().as_secs_f64(),
             notes,
         };
@@ -195,11 +202,12 @@ impl Runner<'_> {
         Ok(record)
     }
 
-    fn scratch(&self, instance: &Instance) -> Result<Option<std::path::PathBuf>, StageError> {
+    fn scratch(&self, instance: &Instance) -> Result<Option<Scratch>, StageError> {
         if !instance.kind.needs_scratch() {
             return Ok(None);
         }
-        self.store.scratch("command").map(Some).map_err(store_error)
+        let path = self.store.scratch("command")?;
+        Ok(Some(Scratch::new(&path, self.store.disk().clone())?))
     }
 
     fn arrivals(
@@ -207,7 +215,7 @@ impl Runner<'_> {
         instance: &Instance,
         ready: &Ready,
         above: &Above<'_>,
-        scratch: Option<&std::path::PathBuf>,
+        scratch: Option<&Scratch>,
     ) -> Result<Arrivals, StageError> {
         let mut arrivals = Arrivals { scratch: scratch.cloned(), ..Arrivals::default() };
         for edge in &instance.inputs {
@@ -261,7 +269,9 @@ impl Runner<'_> {
                 )));
             }
         }
-        Ok(Input::from_file(label, record.hash, move || File::open(&path)))
+        let disk = self.store.disk().clone();
+        let open = move || disk.open(&path).map_err(StoreError::into_io);
+        Ok(Input::from_file(label, record.hash, open))
     }
 
     /// Runs an instance again that was found cached, and whatever above it turns out to be gone as well.
@@ -290,12 +300,7 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Turns a store's error into a stage's.
 pub fn store_error(error: StoreError) -> StageError {
-    match error {
-        StoreError::Io { intent, path, error } => {
-            StageError::Io { intent: format!("cannot {intent} `{}`", path.display()), error }
-        }
-        other => StageError::Data(other.to_string()),
-    }
+    StageError::Store(error)
 }
 
 /// Sinks that hash on the way into the store.
@@ -346,10 +351,7 @@ impl Outputs for StoreOutputs<'_> {
         if !self.ports.iter().any(|(name, _)| name == port) || self.writers.contains_key(port) {
             return Err(io::Error::other(format!("output `{port}` cannot be opened")));
         }
-        let writer = self.store.begin_object().map_err(|error| match error {
-            StoreError::Io { error, .. } => error,
-            other => io::Error::other(other),
-        })?;
+        let writer = self.store.begin_object().map_err(StoreError::into_io)?;
         Ok(Box::new(self.writers.entry(port.to_string()).or_insert(writer)))
     }
 

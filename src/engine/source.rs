@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     path::{Path, PathBuf},
 };
 
@@ -11,7 +10,7 @@ use crate::{
     base::{hash::ContentHash, names},
     engine::plan::Instance,
     stage::{ctx::Input, error::StageError},
-    store::{Store, error::StoreError, objects::RAW},
+    store::{Store, disk::Disk, error::StoreError, objects::RAW},
 };
 
 /// Where source files come from.
@@ -82,7 +81,7 @@ fn project_files(
 ) -> Result<Vec<SourceFile>, StageError> {
     let mut labels = Vec::new();
     for pattern in &instance.sources.files {
-        labels.extend(matches(pattern, root)?);
+        labels.extend(matches(pattern, root, store.disk())?);
     }
     labels.sort();
     labels.dedup();
@@ -103,7 +102,8 @@ fn recorded_file(
     root: &Path,
 ) -> Result<SourceFile, StageError> {
     let place = recorded.object_path(hash, RAW);
-    if place.exists() {
+    let is_kept = recorded.has_object(hash, RAW).map_err(|e| source_error(label, e))?;
+    if is_kept {
         let found = recorded.hash_file(&place).map_err(|e| source_error(label, e))?;
         if found != *hash {
             return Err(StageError::Source(format!(
@@ -132,12 +132,17 @@ impl SourceFile {
     /// If the file is no longer the one that was hashed.
     pub fn input(&self, store: &Store) -> Result<Input, StageError> {
         let place = if self.keep {
-            store.snapshot(&self.place, &self.hash).map_err(|e| source_error(&self.label, e))?;
+            store.snapshot(&self.place, &self.hash).map_err(|error| match error {
+                StoreError::Io { ref path, .. } if path.starts_with(store.root()) => error.into(),
+                other => source_error(&self.label, other),
+            })?;
             store.object_path(&self.hash, RAW)
         } else {
             self.place.clone()
         };
-        Ok(Input::from_file(self.label.clone(), self.hash, move || File::open(&place)))
+        let disk = store.disk().clone();
+        let open = move || disk.open(&place).map_err(StoreError::into_io);
+        Ok(Input::from_file(self.label.clone(), self.hash, open))
     }
 
     /// Checks after a stage that a file without a kept copy did not change under it.
@@ -161,13 +166,14 @@ pub fn is_pattern(text: &str) -> bool {
 /// Expands a pattern to paths relative to the root; a plain path stays as it is.
 ///
 /// # Errors
-/// If there is no such file.
-pub fn matches(pattern: &str, root: &Path) -> Result<Vec<String>, StageError> {
-    if !is_pattern(pattern) || root.join(pattern).is_file() {
-        if !root.join(pattern).is_file() {
-            return Err(missing(pattern, root));
-        }
+/// If there is no such file, or it cannot be looked at.
+pub fn matches(pattern: &str, root: &Path, disk: &Disk) -> Result<Vec<String>, StageError> {
+    let is_file = |path: &Path| disk.is_file(path).map_err(|e| source_error(pattern, e));
+    if is_file(&root.join(pattern))? {
         return Ok(vec![pattern.to_string()]);
+    }
+    if !is_pattern(pattern) {
+        return Err(missing(pattern, root, disk));
     }
     let bad = |e: String| StageError::Source(format!("`{pattern}` is not a pattern: {e}"));
     let escaped = glob::Pattern::escape(&root.to_string_lossy());
@@ -175,7 +181,7 @@ pub fn matches(pattern: &str, root: &Path) -> Result<Vec<String>, StageError> {
     let mut labels = Vec::new();
     for path in paths {
         let path = path.map_err(|e| bad(e.to_string()))?;
-        if path.is_file() {
+        if is_file(&path)? {
             let label = path.strip_prefix(root).unwrap_or(&path);
             labels.push(label.to_string_lossy().into_owned());
         }
@@ -186,15 +192,12 @@ pub fn matches(pattern: &str, root: &Path) -> Result<Vec<String>, StageError> {
     Ok(labels)
 }
 
-fn missing(path: &str, root: &Path) -> StageError {
+fn missing(path: &str, root: &Path, disk: &Disk) -> StageError {
     let folder = root.join(path).parent().map(Path::to_path_buf).unwrap_or_default();
     let wanted = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut present: Vec<String> = std::fs::read_dir(&folder)
-        .map(|entries| {
-            entries.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect()
-        })
-        .unwrap_or_default();
-    present.sort_unstable();
+    let name = |p: &PathBuf| Some(p.file_name()?.to_string_lossy().into_owned());
+    let present: Vec<String> =
+        disk.list(&folder).unwrap_or_default().iter().filter_map(name).collect();
     let help = match names::did_you_mean(&wanted, present.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "put the file there or correct `path`".to_string(),
@@ -207,6 +210,10 @@ fn source_error(label: &str, error: StoreError) -> StageError {
         StoreError::Moved(_) => StageError::Source(format!(
             "`{label}` changed while it was read; run again when nobody writes to it"
         )),
+        // Without the advice, which is about the store.
+        StoreError::Io { intent, path, error } => {
+            StageError::Source(format!("cannot {intent} `{}`: {error}", path.display()))
+        }
         other => StageError::Source(other.to_string()),
     }
 }

@@ -2,33 +2,35 @@
 //! fresh folder with a small environment. It does not know what the program computes, and cannot prove what it
 //! reads undeclared; `reproduce` finds that.
 
+pub mod children;
+
 use std::{
     collections::BTreeMap,
     ffi::OsString,
-    fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
-    os::unix::process::CommandExt,
     path::{Component, Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
     frame::parquet,
+    kinds::command::children::Group,
     stage::{
         ctx::StageCtx,
         error::StageError,
         kind::{Checked, FixedOutput, Given, Inputs, Kind, OutputPort, PortType, Problem, Sources},
         params::{Param, Shape},
+        scratch::Scratch,
     },
+    store::disk::OpenFile,
 };
 
-/// How often a running program is looked at.
+/// The longest pause between two looks at a running program.
 const POLL: Duration = Duration::from_millis(10);
 
 /// How long a program may take to end after it was asked to, before it is killed.
@@ -36,6 +38,9 @@ const GRACE: Duration = Duration::from_secs(3);
 
 /// Lines of a failed program's output that are shown.
 const TAIL_LINES: usize = 20;
+
+/// Bytes of it that are read for that.
+const TAIL_BYTES: u64 = 1 << 16;
 
 const RUN: Shape = Shape::OneOf(&[Shape::List { of: &Shape::Text, min: 1 }, Shape::Text]);
 
@@ -157,13 +162,12 @@ impl Kind for CommandKind {
         let params: Params = ctx.params()?;
         let scratch = ctx
             .scratch()
-            .ok_or_else(|| StageError::Internal("a command needs a scratch folder".to_string()))?
-            .to_path_buf();
-        let folder = Folder::prepare(&scratch, &params, ctx)?;
+            .ok_or_else(|| StageError::Internal("a command needs a scratch folder".to_string()))?;
+        let folder = Folder::prepare(scratch, &params, ctx)?;
         let words = folder.words(&params)?;
         let status = folder.execute(&words, ctx)?;
         if !status.success() {
-            return Err(StageError::Data(failure_text(&words, status, &folder.log)));
+            return Err(StageError::Data(failure_text(&words, status, folder.said())));
         }
         folder.collect(&params, ctx)
     }
@@ -244,7 +248,8 @@ fn extension(file: &str) -> String {
 }
 
 /// The fresh folder of one execution.
-struct Folder {
+struct Folder<'a> {
+    scratch: &'a Scratch,
     work: PathBuf,
     temp: PathBuf,
     log: PathBuf,
@@ -252,19 +257,22 @@ struct Folder {
     outputs: BTreeMap<String, PathBuf>,
 }
 
-impl Folder {
-    fn prepare(scratch: &Path, params: &Params, ctx: &StageCtx<'_>) -> Result<Folder, StageError> {
-        let scratch = scratch.canonicalize().map_err(failed("open", scratch))?;
+impl<'a> Folder<'a> {
+    fn prepare(
+        scratch: &'a Scratch,
+        params: &Params,
+        ctx: &StageCtx<'_>,
+    ) -> Result<Folder<'a>, StageError> {
         let folder = Folder {
-            work: scratch.join("work"),
-            temp: scratch.join("tmp"),
-            log: scratch.join("log"),
-            inputs: input_paths(&scratch.join("inputs"), ctx)?,
+            scratch,
+            work: scratch.path().join("work"),
+            temp: scratch.path().join("tmp"),
+            log: scratch.path().join("log"),
+            inputs: input_paths(scratch, ctx)?,
             outputs: BTreeMap::new(),
         };
-        for path in [&folder.work, &folder.temp] {
-            fs::create_dir_all(path).map_err(failed("create", path))?;
-        }
+        scratch.create_dir(&folder.work)?;
+        scratch.create_dir(&folder.temp)?;
         for file in ctx.files() {
             let relative = Path::new(&file.label);
             if !relative.components().all(|c| matches!(c, Component::Normal(_))) {
@@ -274,13 +282,13 @@ impl Folder {
                 )));
             }
             let mut reader = file.reader().map_err(failed("read", relative))?;
-            copy(&mut reader, &folder.work.join(relative))?;
+            scratch.copy_in(&mut reader, relative, &folder.work.join(relative))?;
         }
         let mut outputs = BTreeMap::new();
         for (name, file) in &params.outputs {
             let path = folder.work.join(file);
             if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).map_err(failed("create", parent))?;
+                scratch.create_dir(parent)?;
             }
             outputs.insert(name.clone(), path);
         }
@@ -320,7 +328,7 @@ impl Folder {
     fn execute(&self, words: &[OsString], ctx: &StageCtx<'_>) -> Result<ExitStatus, StageError> {
         let (program, arguments) =
             words.split_first().ok_or_else(|| StageError::Data("`run` is empty".to_string()))?;
-        let log = File::create(&self.log).map_err(failed("create", &self.log))?;
+        let log = self.scratch.create(&self.log)?;
         let twin = log.try_clone().map_err(failed("create", &self.log))?;
         let mut command = Command::new(program);
         command
@@ -333,24 +341,28 @@ impl Folder {
             .envs(ctx.env())
             .stdin(Stdio::null())
             .stdout(log)
-            .stderr(twin)
-            .process_group(0);
-        let child = command.spawn().map_err(|error| {
-            StageError::Data(format!("cannot start `{}`: {error}", program.to_string_lossy()))
+            .stderr(twin);
+        let group = Group::start(&mut command).map_err(|error| match error.kind() {
+            io::ErrorKind::Interrupted => StageError::Cancelled,
+            _ => StageError::Data(format!("cannot start `{}`: {error}", program.to_string_lossy())),
         })?;
-        wait(child, ctx)
+        wait(group, ctx)
+    }
+
+    /// Returns what the program said.
+    fn said(&self) -> Option<OpenFile> {
+        self.scratch.open(&self.log).ok().flatten()
     }
 
     /// Hands over the declared outputs.
     fn collect(&self, params: &Params, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         for (name, file) in &params.outputs {
             let path = &self.outputs[name];
-            let mut source = File::open(path).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => StageError::Data(format!(
+            let mut source = self.scratch.open(path)?.ok_or_else(|| {
+                StageError::Data(format!(
                     "the program ended well but did not write `{file}` (output `{name}`){}",
-                    tail(&self.log)
-                )),
-                _ => failed("read", path)(error),
+                    tail(self.said())
+                ))
             })?;
             if extension(file) == "parquet" {
                 let rows = parquet::count_rows(&source).map_err(|error| {
@@ -359,22 +371,30 @@ impl Folder {
                 ctx.set_rows(name, rows);
                 source.seek(SeekFrom::Start(0)).map_err(failed("read", path))?;
             }
-            io::copy(&mut source, &mut ctx.sink(name)?).map_err(failed("copy", path))?;
+            io::copy(&mut source, &mut ctx.sink(name)?).map_err(|error| StageError::Io {
+                intent: format!("writing output `{name}`"),
+                error,
+            })?;
         }
         Ok(())
     }
 }
 
 /// Writes every input to a file named after its port.
-fn input_paths(folder: &Path, ctx: &StageCtx<'_>) -> Result<BTreeMap<String, PathBuf>, StageError> {
+fn input_paths(
+    scratch: &Scratch,
+    ctx: &StageCtx<'_>,
+) -> Result<BTreeMap<String, PathBuf>, StageError> {
+    let folder = scratch.path().join("inputs");
     let mut paths = BTreeMap::new();
     for (port, input) in ctx.inputs() {
-        let mut reader = input.reader().map_err(failed("read", Path::new(&input.label)))?;
+        let label = Path::new(&input.label);
+        let mut reader = input.reader().map_err(failed("read", label))?;
         let mut magic = Vec::new();
-        reader.by_ref().take(4).read_to_end(&mut magic).map_err(failed("read", folder))?;
+        reader.by_ref().take(4).read_to_end(&mut magic).map_err(failed("read", label))?;
         let ext = if magic == b"PAR1" { "parquet" } else { "bin" };
         let path = folder.join(format!("{port}.{ext}"));
-        copy(&mut magic.as_slice().chain(reader), &path)?;
+        scratch.copy_in(&mut magic.as_slice().chain(reader), label, &path)?;
         paths.insert(port.clone(), path);
     }
     Ok(paths)
@@ -386,36 +406,24 @@ fn inherited() -> impl Iterator<Item = (&'static str, OsString)> {
 }
 
 /// Waits for the program; when the stage is to stop, ends it with everything that it started.
-fn wait(mut child: Child, ctx: &StageCtx<'_>) -> Result<ExitStatus, StageError> {
-    let group = Pid::from_child(&child);
+fn wait(group: Group, ctx: &StageCtx<'_>) -> Result<ExitStatus, StageError> {
     let lost = |error| StageError::Io { intent: "waiting for the program".to_string(), error };
+    let started = Instant::now();
     let mut asked: Option<Instant> = None;
-    loop {
-        if let Some(status) = child.try_wait().map_err(lost)? {
-            // What it left running could still write into the folder; an empty group is no error.
-            let _ = kill_process_group(group, Signal::KILL);
-            return if asked.is_some() { Err(StageError::Cancelled) } else { Ok(status) };
-        }
+    while !group.has_ended().map_err(lost)? {
         match asked {
             None if ctx.work.check().is_err() => {
-                let _ = kill_process_group(group, Signal::TERM);
+                group.ask_to_end();
                 asked = Some(Instant::now());
             }
-            Some(since) if since.elapsed() > GRACE => {
-                let _ = kill_process_group(group, Signal::KILL);
-            }
+            Some(since) if since.elapsed() > GRACE => group.kill(),
             _ => {}
         }
-        thread::sleep(POLL);
+        // A short program is not kept waiting, a long one not looked at all the time.
+        thread::sleep((started.elapsed() / 8).clamp(POLL / 10, POLL));
     }
-}
-
-fn copy(reader: &mut dyn Read, to: &Path) -> Result<(), StageError> {
-    if let Some(parent) = to.parent() {
-        fs::create_dir_all(parent).map_err(failed("create", parent))?;
-    }
-    let mut file = File::create(to).map_err(failed("create", to))?;
-    io::copy(reader, &mut file).map(|_| ()).map_err(failed("write", to))
+    let status = group.finish().map_err(lost)?;
+    if asked.is_some() { Err(StageError::Cancelled) } else { Ok(status) }
 }
 
 fn failed(intent: &str, path: &Path) -> impl FnOnce(io::Error) -> StageError + use<> {
@@ -423,14 +431,18 @@ fn failed(intent: &str, path: &Path) -> impl FnOnce(io::Error) -> StageError + u
     move |error| StageError::Io { intent, error }
 }
 
-fn failure_text(words: &[OsString], status: ExitStatus, log: &Path) -> String {
+fn failure_text(words: &[OsString], status: ExitStatus, log: Option<OpenFile>) -> String {
     let program = words.first().map(|w| w.to_string_lossy().into_owned()).unwrap_or_default();
     format!("`{program}` ended with {status}{}", tail(log))
 }
 
 /// Returns the last lines that the program wrote, indented.
-fn tail(log: &Path) -> String {
-    let bytes = fs::read(log).unwrap_or_default();
+fn tail(log: Option<OpenFile>) -> String {
+    let Some(mut log) = log else { return String::new() };
+    let mut bytes = Vec::new();
+    // A log that cannot be read has nothing to tell; the failure itself is told without it.
+    let from = log.seek(SeekFrom::End(0)).map_or(0, |end| end.saturating_sub(TAIL_BYTES));
+    let _ = log.seek(SeekFrom::Start(from)).and_then(|_| log.read_to_end(&mut bytes));
     let text = String::from_utf8_lossy(&bytes);
     let lines: Vec<&str> = text.lines().collect();
     let start = lines.len().saturating_sub(TAIL_LINES);

@@ -5,7 +5,6 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Read, Write},
-    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -16,7 +15,7 @@ use serde_json::Value;
 use crate::{
     base::hash::ContentHash,
     frame::{self, FrameError, Table},
-    stage::{error::StageError, work::Work},
+    stage::{error::StageError, scratch::Scratch, work::Work},
 };
 
 /// Opens an input's bytes.
@@ -119,7 +118,7 @@ pub struct Arrivals {
     /// Declared environment variables.
     pub env: BTreeMap<String, String>,
     /// An empty folder, for `command` stages only.
-    pub scratch: Option<PathBuf>,
+    pub scratch: Option<Scratch>,
 }
 
 /// Where outputs go. The engine hashes what is written and commits it when the stage succeeds.
@@ -216,8 +215,8 @@ impl<'a> StageCtx<'a> {
     }
 
     /// Returns the scratch folder of a `command`.
-    pub fn scratch(&self) -> Option<&'a Path> {
-        self.arrivals.scratch.as_deref()
+    pub fn scratch(&self) -> Option<&'a Scratch> {
+        self.arrivals.scratch.as_ref()
     }
 
     /// Writes a table to an output.

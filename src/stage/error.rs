@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::{frame::FrameError, stage::work::Cancelled};
+use crate::{frame::FrameError, stage::work::Cancelled, store::error::StoreError};
 
 /// Why a stage failed.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +32,27 @@ pub enum StageError {
         /// The cause.
         error: io::Error,
     },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// A mistake of ours.
     #[error("internal error: {0} (please report this)")]
     Internal(String),
+}
+
+impl StageError {
+    /// Returns true if the store cannot be written at all, so that no other stage would fare better.
+    pub fn is_refusal(&self) -> bool {
+        let cause = match self {
+            StageError::Store(error) => Some(error),
+            // What went through a writer that speaks only of input and output.
+            StageError::Io { error, .. } => {
+                error.get_ref().and_then(|inner| inner.downcast_ref::<StoreError>())
+            }
+            _ => None,
+        };
+        cause.is_some_and(StoreError::is_refusal)
+    }
 }
 
 impl From<Cancelled> for StageError {

@@ -6,4 +6,5 @@ pub mod error;
 pub mod kind;
 pub mod memory;
 pub mod params;
+pub mod scratch;
 pub mod work;

@@ -2,9 +2,10 @@
 //! or be the last. It does not know what the files mean.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     fs::{self, File, OpenOptions},
-    io::{self, Write},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -12,8 +13,22 @@ use std::{
 
 use crate::store::error::StoreError;
 
-/// Called before each operation with its name and path; an error is reported as the operation's own.
-pub type Gate = dyn Fn(&'static str, &Path) -> io::Result<()> + Send + Sync;
+/// The file handles that pass through here.
+pub use std::fs::{File as OpenFile, TryLockError};
+
+/// One operation that is about to happen.
+#[derive(Clone, Copy, Debug)]
+pub struct Op<'a> {
+    /// What it is: `create`, `write`, `rename`; the intent in its error.
+    pub name: &'static str,
+    /// What it is done to; a rename's new name.
+    pub path: &'a Path,
+    /// A rename's old name, a link's target.
+    pub from: Option<&'a Path>,
+}
+
+/// Called before each operation; an error is reported as the operation's own, which then does not happen.
+pub type Gate = dyn Fn(&Op<'_>) -> io::Result<()> + Send + Sync;
 
 /// File operations, each with path and intent in its errors.
 #[derive(Clone, Default)]
@@ -40,29 +55,68 @@ pub struct Stat {
     pub inode: u64,
 }
 
+/// One name in a folder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Entry {
+    /// The folder's path and the name.
+    pub path: PathBuf,
+    /// Whether it is a folder itself; a link to one is not.
+    pub is_folder: bool,
+}
+
 impl Disk {
     /// Makes a disk whose operations pass `gate` first.
     pub fn gated(gate: Arc<Gate>) -> Disk {
         Disk { gate: Some(gate) }
     }
 
-    fn pass(&self, op: &'static str, path: &Path) -> Result<(), StoreError> {
+    fn pass(&self, name: &'static str, path: &Path) -> Result<(), StoreError> {
+        self.pass_from(name, path, None)
+    }
+
+    fn pass_from(
+        &self,
+        name: &'static str,
+        path: &Path,
+        from: Option<&Path>,
+    ) -> Result<(), StoreError> {
         match &self.gate {
-            Some(gate) => gate(op, path).map_err(StoreError::io(op, path)),
+            Some(gate) => gate(&Op { name, path, from }).map_err(StoreError::io(name, path)),
             None => Ok(()),
         }
     }
 
-    /// Makes a folder and those above it.
+    /// Makes a folder and those above it, and returns those that were not there before.
     ///
     /// # Errors
     /// If the medium refuses.
-    pub fn create_dir_all(&self, path: &Path) -> Result<(), StoreError> {
-        if path.is_dir() {
-            return Ok(());
+    pub fn create_dir_all(&self, path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        let mut missing = Vec::new();
+        for folder in path.ancestors().filter(|f| !f.as_os_str().is_empty()) {
+            match self.look(folder)? {
+                Some(metadata) if metadata.is_dir() => break,
+                _ => missing.push(folder.to_path_buf()),
+            }
         }
-        self.pass("create", path)?;
-        fs::create_dir_all(path).map_err(StoreError::io("create", path))
+        missing.reverse();
+        for folder in &missing {
+            self.pass("make folder", folder)?;
+            match fs::create_dir(folder) {
+                // Somebody else was quicker.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+                made => made.map_err(StoreError::io("make folder", folder))?,
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Waits until the names of new folders are on the medium.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn sync_names(&self, made: &[PathBuf]) -> Result<(), StoreError> {
+        let above: BTreeSet<&Path> = made.iter().filter_map(|folder| folder.parent()).collect();
+        above.into_iter().try_for_each(|folder| self.sync_folder(folder))
     }
 
     /// Creates a new file for writing.
@@ -135,14 +189,28 @@ impl Disk {
         self.sync(&file, path)
     }
 
-    /// Renames a file over another one, in one step, and waits until the folder is on the medium.
+    /// Renames a file over another one, in one step, without waiting: after a power cut either of them may have the name.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn rename_lazily(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
+        self.pass_from("rename", to, Some(from))?;
+        fs::rename(from, to).map_err(StoreError::io("rename", to))
+    }
+
+    /// Gives a file its name for good: makes the folders, renames it over what is there, and waits until the name is
+    /// on the medium.
+    ///
+    /// Names of new folders are waited for last, when most file systems have written them with the rest.
     ///
     /// # Errors
     /// If the medium refuses.
     pub fn rename(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
-        self.pass("rename", to)?;
-        fs::rename(from, to).map_err(StoreError::io("rename", to))?;
-        self.sync_folder(to)
+        let folder = to.parent().unwrap_or(Path::new(""));
+        let made = self.create_dir_all(folder)?;
+        self.rename_lazily(from, to)?;
+        self.sync_folder(folder)?;
+        self.sync_names(&made)
     }
 
     /// Gives a file its name unless something has that name already, in one step, and waits until the folder is on the
@@ -151,25 +219,28 @@ impl Disk {
     /// # Errors
     /// If the medium refuses.
     pub fn rename_new(&self, from: &Path, to: &Path) -> Result<(), StoreError> {
-        self.pass("link", to)?;
+        self.pass_from("hard link", to, Some(from))?;
         match fs::hard_link(from, to) {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             // File systems without hard links: the last of several writers wins there.
             Err(_) => return self.rename(from, to),
         }
-        self.sync_folder(to)?;
+        self.sync_folder(to.parent().unwrap_or(Path::new("")))?;
         self.remove_file(from)
     }
 
-    fn sync_folder(&self, of: &Path) -> Result<(), StoreError> {
-        let Some(folder) = of.parent() else { return Ok(()) };
-        self.pass("sync", folder)?;
+    /// Waits until the names in a folder are on the medium.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn sync_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        self.pass("sync folder", folder)?;
         match File::open(folder).and_then(|f| f.sync_all()) {
             Ok(()) => Ok(()),
             // Some file systems do not sync folders; renames are ordered there or not at all.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-            Err(error) => Err(StoreError::io("sync", folder)(error)),
+            Err(error) => Err(StoreError::io("sync folder", folder)(error)),
         }
     }
 
@@ -204,10 +275,10 @@ impl Disk {
     /// # Errors
     /// If the medium refuses.
     pub fn remove_dir_all(&self, path: &Path) -> Result<(), StoreError> {
-        self.pass("remove", path)?;
+        self.pass("remove folder", path)?;
         match fs::remove_dir_all(path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(StoreError::io("remove", path)(error))
+                Err(StoreError::io("remove folder", path)(error))
             }
             _ => Ok(()),
         }
@@ -234,14 +305,23 @@ impl Disk {
     /// # Errors
     /// If the medium refuses.
     pub fn symlink(&self, target: &Path, link: &Path) -> Result<(), StoreError> {
-        self.pass("link", link)?;
+        self.pass_from("link", link, Some(target))?;
         std::os::unix::fs::symlink(target, link).map_err(StoreError::io("link", link))
     }
 
-    /// Returns where a symbolic link leads, or `None` if there is none that can be read.
-    pub fn read_link(&self, link: &Path) -> Option<PathBuf> {
-        self.pass("read", link).ok()?;
-        fs::read_link(link).ok()
+    /// Returns what a symbolic link points at, or `None` if there is no link.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn read_link(&self, path: &Path) -> Result<Option<PathBuf>, StoreError> {
+        self.pass("look at", path)?;
+        match fs::read_link(path) {
+            Ok(target) => Ok(Some(target)),
+            Err(error) if is_absence(&error) || error.kind() == io::ErrorKind::InvalidInput => {
+                Ok(None)
+            }
+            Err(error) => Err(StoreError::io("look at", path)(error)),
+        }
     }
 
     /// Opens a file for reading.
@@ -251,6 +331,29 @@ impl Disk {
     pub fn open(&self, path: &Path) -> Result<File, StoreError> {
         self.pass("read", path)?;
         File::open(path).map_err(StoreError::io("read", path))
+    }
+
+    /// Reads from an open file until `buffer` is full or the file ends, and returns how much it was.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn fill(
+        &self,
+        file: &mut File,
+        path: &Path,
+        buffer: &mut [u8],
+    ) -> Result<usize, StoreError> {
+        self.pass("read", path)?;
+        let mut filled = 0;
+        while filled < buffer.len() {
+            match file.read(&mut buffer[filled..]) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(StoreError::io("read", path)(error)),
+            }
+        }
+        Ok(filled)
     }
 
     /// Reads a whole file.
@@ -280,18 +383,37 @@ impl Disk {
     /// # Errors
     /// If the medium refuses.
     pub fn list(&self, folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
+        Ok(self.entries(folder)?.into_iter().map(|entry| entry.path).collect())
+    }
+
+    /// Lists the names in a folder, sorted, and which of them are folders.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn entries(&self, folder: &Path) -> Result<Vec<Entry>, StoreError> {
         self.pass("list", folder)?;
-        let entries = match fs::read_dir(folder) {
-            Ok(entries) => entries,
+        let found = match fs::read_dir(folder) {
+            Ok(found) => found,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(StoreError::io("list", folder)(error)),
         };
-        let mut paths = Vec::new();
-        for entry in entries {
-            paths.push(entry.map_err(StoreError::io("list", folder))?.path());
+        let mut entries = Vec::new();
+        for entry in found {
+            let entry = entry.map_err(StoreError::io("list", folder))?;
+            let is_folder = entry.file_type().map_err(StoreError::io("list", folder))?.is_dir();
+            entries.push(Entry { path: entry.path(), is_folder });
         }
-        paths.sort();
-        Ok(paths)
+        entries.sort();
+        Ok(entries)
+    }
+
+    /// Tells whether an open file still has the name under which it was opened.
+    pub fn is_named(&self, file: &File, path: &Path) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        match (file.metadata(), self.look(path)) {
+            (Ok(open), Ok(Some(named))) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
+            _ => false,
+        }
     }
 
     /// Returns what identifies the present state of a file, or `None` if it is not there.
@@ -299,7 +421,7 @@ impl Disk {
     /// # Errors
     /// If the medium refuses.
     pub fn stat(&self, path: &Path) -> Result<Option<Stat>, StoreError> {
-        found(fs::metadata(path), path)
+        Ok(self.look(path)?.as_ref().map(stat_of))
     }
 
     /// The same of a link itself, wherever it leads.
@@ -307,15 +429,43 @@ impl Disk {
     /// # Errors
     /// If the medium refuses.
     pub fn link_stat(&self, path: &Path) -> Result<Option<Stat>, StoreError> {
-        found(fs::symlink_metadata(path), path)
+        self.pass("look at", path)?;
+        Ok(present(fs::symlink_metadata(path), path)?.as_ref().map(stat_of))
     }
 
-    /// Copies `from` into the new file `to`, sharing blocks where the file system can; returns true if it did.
-    pub fn reflink(&self, from: &File, to: &File) -> bool {
+    /// Tells whether there is a file of this name, or a link to one.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn is_file(&self, path: &Path) -> Result<bool, StoreError> {
+        Ok(self.look(path)?.is_some_and(|metadata| metadata.is_file()))
+    }
+
+    /// Returns the path of a file or folder without links in it.
+    ///
+    /// # Errors
+    /// If it is not there or the medium refuses.
+    pub fn real_path(&self, path: &Path) -> Result<PathBuf, StoreError> {
+        self.pass("look at", path)?;
+        fs::canonicalize(path).map_err(StoreError::io("look at", path))
+    }
+
+    fn look(&self, path: &Path) -> Result<Option<fs::Metadata>, StoreError> {
+        self.pass("look at", path)?;
+        present(fs::metadata(path), path)
+    }
+
+    /// Copies `from` into the new file `to`, sharing blocks where the file system can; returns true if it did. The path
+    /// is that of `to`, for messages.
+    ///
+    /// # Errors
+    /// If the test that holds the gate says so.
+    pub fn reflink(&self, from: &File, to: &File, path: &Path) -> Result<bool, StoreError> {
+        self.pass("write", path)?;
         #[cfg(target_os = "linux")]
-        return rustix::fs::ioctl_ficlone(to, from).is_ok();
+        return Ok(rustix::fs::ioctl_ficlone(to, from).is_ok());
         #[cfg(not(target_os = "linux"))]
-        return false;
+        return Ok(false);
     }
 }
 
@@ -331,12 +481,20 @@ impl Stat {
     }
 }
 
-fn found(metadata: io::Result<fs::Metadata>, path: &Path) -> Result<Option<Stat>, StoreError> {
-    match metadata {
-        Ok(metadata) => Ok(Some(stat_of(&metadata))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(StoreError::io("read", path)(error)),
+fn present(
+    found: io::Result<fs::Metadata>,
+    path: &Path,
+) -> Result<Option<fs::Metadata>, StoreError> {
+    match found {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(StoreError::io("look at", path)(error)),
     }
+}
+
+/// A name below something that is not a folder is as absent as one that nobody gave.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn stat_of(metadata: &fs::Metadata) -> Stat {

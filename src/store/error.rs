@@ -46,6 +46,27 @@ impl StoreError {
         move |error| StoreError::Io { intent, path, error }
     }
 
+    /// Returns true if the store cannot be written at all, so that nothing else would fare better.
+    pub fn is_refusal(&self) -> bool {
+        use io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+        let StoreError::Io { intent, error, .. } = self else { return false };
+        let is_about_reading = matches!(*intent, "read" | "look at" | "list");
+        match error.kind() {
+            StorageFull | QuotaExceeded | ReadOnlyFilesystem => true,
+            PermissionDenied => !is_about_reading,
+            _ => false,
+        }
+    }
+
+    /// Returns the error for those who speak only of input and output; it still says where.
+    pub fn into_io(self) -> io::Error {
+        let kind = match &self {
+            StoreError::Io { error, .. } => error.kind(),
+            _ => io::ErrorKind::Other,
+        };
+        io::Error::new(kind, self)
+    }
+
     /// Makes a damage report.
     pub fn damaged(path: impl Into<PathBuf>, why: impl Into<String>) -> StoreError {
         StoreError::Damaged { path: path.into(), why: why.into() }
@@ -54,10 +75,11 @@ impl StoreError {
 
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull => "; free some space and run again, what is finished is kept",
-        io::ErrorKind::ReadOnlyFilesystem | io::ErrorKind::PermissionDenied => {
-            "; the store must be writable"
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "; free some space and run again, what is finished is kept"
         }
+        io::ErrorKind::ReadOnlyFilesystem => "; the store must be writable",
+        io::ErrorKind::PermissionDenied => "; the store must be readable and writable",
         _ => "",
     }
 }

@@ -1,15 +1,11 @@
 //! The store's identity: a secret that is made with the store, and the marks that it puts on history entries.
 //! It does not know what an entry says. What a mark proves and what not is told in `FORMAT.md`.
 
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     base::{canon, hash::ContentHash},
-    store::{Store, error::StoreError, records::HistoryEntry},
+    store::{Store, disk::Disk, error::StoreError, records::HistoryEntry},
 };
 
 /// Where random bytes come from on every Unix.
@@ -22,12 +18,13 @@ const CHECK_DIGITS: usize = 16;
 pub struct Identity([u8; 32]);
 
 impl Identity {
-    fn random() -> Result<Identity, StoreError> {
+    fn random(disk: &Disk) -> Result<Identity, StoreError> {
         let mut secret = [0; 32];
         let source = Path::new(RANDOM);
-        let mut file = File::open(source).map_err(StoreError::io("read", source))?;
-        file.read_exact(&mut secret).map_err(StoreError::io("read", source))?;
-        Ok(Identity(secret))
+        match disk.fill(&mut disk.open(source)?, source, &mut secret)? {
+            n if n == secret.len() => Ok(Identity(secret)),
+            _ => Err(StoreError::damaged(source, "has no random bytes")),
+        }
     }
 
     /// Reads `<64 hex> <16 hex>`: the secret and its check.
@@ -75,10 +72,10 @@ impl Store {
             return Ok(());
         }
         let path = self.identity_path();
-        let is_damaged = path.exists();
+        let is_damaged = self.disk.is_file(&path)?;
         let temp = self.temp_path("identity");
         let mut file = self.disk.create_private(&temp)?;
-        self.disk.write_all(&mut file, &temp, Identity::random()?.text().as_bytes())?;
+        self.disk.write_all(&mut file, &temp, Identity::random(&self.disk)?.text().as_bytes())?;
         self.disk.sync(&file, &temp)?;
         match is_damaged {
             true => self.disk.rename(&temp, &path),

@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     base::hash::ContentHash,
-    store::{Store, error::StoreError},
+    store::{Store, disk::Entry, error::StoreError},
 };
 
 impl Store {
@@ -29,7 +29,7 @@ impl Store {
         let up: PathBuf = relative.components().map(|_| Component::ParentDir).collect();
         let object = self.object_path(hash, ext);
         let target = up.join(object.strip_prefix(&self.root).unwrap_or(&object));
-        if self.disk.read_link(&link).is_some_and(|present| present == target) {
+        if self.disk.read_link(&link)?.is_some_and(|present| present == target) {
             return Ok(());
         }
         let temp = self.temp_path("link");
@@ -37,7 +37,8 @@ impl Store {
         if let Some(folder) = link.parent() {
             self.disk.create_dir_all(folder)?;
         }
-        self.disk.rename(&temp, &link)
+        // Not waited for: whatever a crash leaves of the view, the next run links again.
+        self.disk.rename_lazily(&temp, &link)
     }
 
     /// Returns where the view shows an output.
@@ -66,7 +67,7 @@ impl Store {
     ) -> Result<Vec<(String, ContentHash, String)>, StoreError> {
         let folder = self.view_path(&Path::new(pipeline).join(instance))?;
         let shown = |link: &PathBuf| {
-            let target = self.disk.read_link(link)?;
+            let target = self.disk.read_link(link).ok()??;
             let (hash, ext) = target.file_name()?.to_str()?.split_once('.')?;
             let (port, _) = link.file_name()?.to_str()?.split_once('.')?;
             Some((port.to_string(), hash.parse().ok()?, ext.to_string()))
@@ -92,9 +93,9 @@ impl Store {
         keep: &BTreeSet<PathBuf>,
     ) -> Result<bool, StoreError> {
         let mut empty = true;
-        for path in self.disk.list(folder)? {
+        for Entry { path, is_folder } in self.disk.entries(folder)? {
             let relative = path.strip_prefix(top).unwrap_or(&path);
-            if path.is_dir() && !path.is_symlink() {
+            if is_folder {
                 let is_empty = self.prune_folder(&path, top, keep)?;
                 empty &= is_empty && self.disk.remove_empty_dir(&path)?;
             } else if keep.contains(relative) {

@@ -9,18 +9,15 @@
 //!
 //! Where the file system knows no locks everything still works, only twice: the same work gives the same bytes.
 
-use std::{
-    fs::{File, TryLockError},
-    io,
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use std::{io, path::PathBuf, thread, time::Duration};
 
 use crate::{
     base::hash::StageKey,
-    store::{Store, disk::Disk, error::StoreError},
+    store::{
+        Store,
+        disk::{Disk, OpenFile, TryLockError},
+        error::StoreError,
+    },
 };
 
 /// How long to wait before looking again whether somebody let go.
@@ -32,14 +29,14 @@ pub struct KeyLease {
     path: PathBuf,
     disk: Disk,
     /// Held for its lock, which the kernel releases when it closes.
-    _file: Option<File>,
+    _file: Option<OpenFile>,
 }
 
 /// A hold on the whole store. It ends when it is dropped, or with the process.
 #[derive(Debug)]
 pub struct StoreHold(
     /// `None` where the file system knows no locks.
-    Option<File>,
+    Option<OpenFile>,
 );
 
 impl Drop for KeyLease {
@@ -68,7 +65,7 @@ impl Store {
                 }
             };
             // The last holder may have removed the file between opening and locking: its lock protects nothing then.
-            if locked.as_ref().is_none_or(|file| is_named(file, &path)) {
+            if locked.as_ref().is_none_or(|file| self.disk.is_named(file, &path)) {
                 return Ok(Some(KeyLease { path, disk: self.disk.clone(), _file: locked }));
             }
         }
@@ -81,7 +78,7 @@ impl Store {
     /// If the medium refuses.
     pub(super) fn hold_shared(&self) -> Result<StoreHold, StoreError> {
         loop {
-            match self.try_hold(File::try_lock_shared)? {
+            match self.try_hold(OpenFile::try_lock_shared)? {
                 Some(hold) => return Ok(hold),
                 None => thread::sleep(PATIENCE),
             }
@@ -93,7 +90,7 @@ impl Store {
     /// # Errors
     /// If the medium refuses, or the file system knows no locks: nothing may be removed then.
     pub fn try_hold_alone(&self) -> Result<Option<StoreHold>, StoreError> {
-        let hold = self.try_hold(File::try_lock)?;
+        let hold = self.try_hold(OpenFile::try_lock)?;
         match hold {
             Some(StoreHold(None)) => {
                 Err(StoreError::io("lock", &self.root)(io::Error::from(io::ErrorKind::Unsupported)))
@@ -104,7 +101,7 @@ impl Store {
 
     fn try_hold(
         &self,
-        lock: impl Fn(&File) -> Result<(), TryLockError>,
+        lock: impl Fn(&OpenFile) -> Result<(), TryLockError>,
     ) -> Result<Option<StoreHold>, StoreError> {
         let path = self.root.join("locks").join("store");
         let file = self.disk.open_lock(&path)?;
@@ -120,11 +117,4 @@ impl Store {
 fn knows_no_locks(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::Unsupported)
         || error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error())
-}
-
-fn is_named(file: &File, path: &Path) -> bool {
-    match (file.metadata(), std::fs::metadata(path)) {
-        (Ok(open), Ok(named)) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
 }

@@ -55,9 +55,11 @@ impl Store {
     /// If the medium refuses, or a newer program wrote it.
     pub fn create(root: &Path, disk: Disk) -> Result<Store, StoreError> {
         let mut store = Store::open(root, disk)?;
+        let mut made = Vec::new();
         for place in layout::PLACES.iter().filter(|p| p.role.is_made_at_once()) {
-            store.disk.create_dir_all(&store.root.join(place.name))?;
+            made.extend(store.disk.create_dir_all(&store.root.join(place.name))?);
         }
+        store.disk.sync_names(&made)?;
         store.hold = Some(store.hold_shared()?);
         if store.layout()? != Some(LAYOUT) {
             store.write_atomic(&store.root.join("FORMAT"), mark().as_bytes())?;
@@ -109,9 +111,6 @@ impl Store {
     pub fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
         let temp = self.temp_path("write");
         self.disk.write_synced(&temp, bytes)?;
-        if let Some(folder) = path.parent() {
-            self.disk.create_dir_all(folder)?;
-        }
         self.disk.rename(&temp, path)
     }
 

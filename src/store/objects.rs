@@ -1,8 +1,7 @@
 //! Immutable bytes under their hashes. It does not know what the bytes are.
 
 use std::{
-    fs::File,
-    io::{self, BufWriter, Read, Write},
+    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
@@ -10,7 +9,7 @@ use crate::{
     base::hash::ContentHash,
     store::{
         Store,
-        disk::{Disk, Stat},
+        disk::{Disk, OpenFile, Stat},
         error::StoreError,
     },
 };
@@ -31,7 +30,7 @@ pub struct ObjectWriter {
 }
 
 struct Hashing {
-    file: File,
+    file: OpenFile,
     hasher: blake3::Hasher,
     bytes: u64,
     disk: Disk,
@@ -72,10 +71,7 @@ impl Write for ObjectWriter {
 
 impl Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.disk.write_all(&mut self.file, &self.path, bytes).map_err(|error| match error {
-            StoreError::Io { error, .. } => error,
-            other => io::Error::other(other),
-        })?;
+        self.disk.write_all(&mut self.file, &self.path, bytes).map_err(StoreError::into_io)?;
         self.hasher.update(bytes);
         self.bytes += bytes.len() as u64;
         Ok(bytes.len())
@@ -142,9 +138,6 @@ impl Store {
     /// If the medium refuses.
     pub fn commit(&self, mut staged: Staged, ext: &str) -> Result<(ContentHash, u64), StoreError> {
         let target = self.object_path(&staged.hash, ext);
-        if let Some(folder) = target.parent() {
-            self.disk.create_dir_all(folder)?;
-        }
         if let Some(path) = staged.path.take()
             && let Err(error) = self.disk.rename(&path, &target)
         {
@@ -163,7 +156,7 @@ impl Store {
     /// If the medium refuses.
     pub fn put(&self, bytes: &[u8], ext: &str) -> Result<ContentHash, StoreError> {
         let hash = ContentHash::of(bytes);
-        if self.health(&hash, ext)? == Health::Sound {
+        if self.is_kept(&hash, ext)? {
             return Ok(hash);
         }
         let mut writer = self.begin_object()?;
@@ -211,6 +204,22 @@ impl Store {
         Ok(bytes)
     }
 
+    /// Tells whether there is an object of this name, sound or not.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn has_object(&self, hash: &ContentHash, ext: &str) -> Result<bool, StoreError> {
+        self.disk.is_file(&self.object_path(hash, ext))
+    }
+
+    /// Opens an object as it stands, unchecked.
+    ///
+    /// # Errors
+    /// If it is missing or the medium refuses.
+    pub fn open_object(&self, hash: &ContentHash, ext: &str) -> Result<OpenFile, StoreError> {
+        self.disk.open(&self.object_path(hash, ext))
+    }
+
     /// Returns the hash of a source file, from memory if it has not been touched since it was last read.
     ///
     /// # Errors
@@ -232,22 +241,26 @@ impl Store {
     /// # Errors
     /// If the file's bytes are not those of `expected`, or the medium refuses.
     pub fn snapshot(&self, path: &Path, expected: &ContentHash) -> Result<(), StoreError> {
-        if self.health(expected, RAW)? == Health::Sound {
+        if self.is_kept(expected, RAW)? {
             return Ok(());
         }
         let before = self.require_stat(path)?;
         let source = self.disk.open(path)?;
         let temp = self.temp_path("snapshot");
         let file = self.disk.create(&temp)?;
-        let staged = if self.disk.reflink(&source, &file) {
-            let hash = self.hash_file(&temp)?;
-            self.disk.make_read_only(&temp)?;
-            Staged { hash, bytes: before.size, path: Some(temp), disk: self.disk.clone() }
-        } else {
-            drop(file);
-            self.disk.remove_file(&temp)?;
-            self.copy_in(source, path)?
+        let mut staged = Staged {
+            hash: *expected,
+            bytes: before.size,
+            path: Some(temp.clone()),
+            disk: self.disk.clone(),
         };
+        if self.disk.reflink(&source, &file, &temp)? {
+            staged.hash = self.hash_file(&temp)?;
+            self.disk.sync(&file, &temp)?;
+            self.disk.make_read_only(&temp)?;
+        } else {
+            staged = self.copy_in(source, path)?;
+        }
         self.unchanged(path, &before)?;
         if staged.hash != *expected {
             return Err(StoreError::Moved(path.to_path_buf()));
@@ -256,11 +269,23 @@ impl Store {
         Ok(())
     }
 
-    fn copy_in(&self, mut source: File, path: &Path) -> Result<Staged, StoreError> {
+    /// Tells whether an object is there, sound, and going to stay: whoever gave it its name may have died before the
+    /// name was on the medium.
+    fn is_kept(&self, hash: &ContentHash, ext: &str) -> Result<bool, StoreError> {
+        if self.health(hash, ext)? != Health::Sound {
+            return Ok(false);
+        }
+        match self.object_path(hash, ext).parent() {
+            Some(folder) => self.disk.sync_folder(folder).map(|()| true),
+            None => Ok(true),
+        }
+    }
+
+    fn copy_in(&self, mut source: OpenFile, path: &Path) -> Result<Staged, StoreError> {
         let mut writer = self.begin_object()?;
         let mut buffer = vec![0; BUFFER];
         loop {
-            let n = source.read(&mut buffer).map_err(StoreError::io("read", path))?;
+            let n = self.disk.fill(&mut source, path, &mut buffer)?;
             if n == 0 {
                 return writer.finish();
             }
@@ -291,11 +316,11 @@ impl Store {
     pub fn hash_file(&self, path: &Path) -> Result<ContentHash, StoreError> {
         let mut file = self.disk.open(path)?;
         let mut hasher = blake3::Hasher::new();
-        let size = file.metadata().map_or(0, |m| m.len());
+        let size = self.disk.stat(path)?.map_or(0, |stat| stat.size);
         let mut buffer =
             vec![0; usize::try_from(size).unwrap_or(HASH_BUFFER).clamp(1, HASH_BUFFER)];
         loop {
-            let n = fill(&mut file, &mut buffer).map_err(StoreError::io("read", path))?;
+            let n = self.disk.fill(&mut file, path, &mut buffer)?;
             if n == 0 {
                 return Ok(ContentHash::from_digest(hasher.finalize()));
             }
@@ -310,19 +335,6 @@ impl Store {
     pub(super) fn memo_name(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
     }
-}
-
-fn fill(file: &mut File, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// The ending of snapshots of source files: what they hold is told by their first bytes.

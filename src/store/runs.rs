@@ -100,7 +100,6 @@ impl Store {
         if let Some(text) = &text {
             self.put_manifest_text(text)?;
         }
-        self.disk.create_dir_all(&self.root.join("history"))?;
         self.disk.rename(&waiting, &self.history_path(&stem))?;
         Ok((entry.run, stem))
     }
@@ -118,6 +117,9 @@ impl Store {
         let path = self.manifest_path(&id);
         if self.disk.read_optional(&path)?.as_deref() != Some(text.as_bytes()) {
             self.write_atomic(&path, text.as_bytes())?;
+        } else if let Some(folder) = path.parent() {
+            // Whoever gave it its name may have died before the name was on the medium.
+            self.disk.sync_folder(folder)?;
         }
         Ok(id)
     }

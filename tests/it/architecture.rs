@@ -77,6 +77,46 @@ fn imports_point_downwards() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// An operation that does not pass the seam is one at which no test can stop the program.
+#[test]
+fn the_store_and_the_engine_touch_files_only_through_the_seam() {
+    const FORBIDDEN: &[&str] = &[
+        "std::fs",
+        "fs::",
+        "File::open",
+        "File::create",
+        "File::options",
+        "OpenOptions",
+        ".exists()",
+        ".is_file()",
+        ".is_dir()",
+        ".is_symlink()",
+        ".read_link()",
+        ".read_dir()",
+        ".canonicalize()",
+        ".metadata()",
+    ];
+    let is_held = |path: &Path| {
+        ["store", "engine"].contains(&layer(path).as_str())
+            || path.starts_with("kinds/command")
+            || path == Path::new("kinds/command.rs")
+    };
+    let mut wrong = Vec::new();
+    for (path, text) in sources().iter().filter(|(path, _)| is_held(path)) {
+        if path == Path::new("store/disk.rs") || path.file_stem().is_some_and(|s| s == "tests") {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let code: String = code.lines().filter(|l| !l.trim_start().starts_with("//")).collect();
+        // A question to a value of our own, not to the disk.
+        let code = code.replace("self.is_file()", "");
+        for name in FORBIDDEN.iter().filter(|name| code.contains(**name)) {
+            wrong.push(format!("{} uses {name}", path.display()));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
 #[test]
 fn mathematics_knows_no_arrow_no_files_and_no_clock() {
     let mut wrong = Vec::new();

@@ -1,5 +1,7 @@
 //! Programs that end well, badly, too late, or were never going to. It does not know the engine.
 
+use std::fs;
+
 use serde_json::json;
 
 use super::*;
@@ -8,6 +10,7 @@ use crate::stage::{
     memory,
     work::{Cancel, Work},
 };
+use crate::store::disk::Disk;
 
 fn run(
     written: Value,
@@ -20,9 +23,9 @@ fn run(
     let scratch =
         std::env::temp_dir().join(format!("orchestrate-command-{}-{n}", std::process::id()));
     fs::create_dir_all(&scratch).unwrap();
+    let lent = Scratch::new(&scratch, Disk::default()).unwrap();
     let single = [("x".to_string(), Input::from_bytes("x", "hello"))].into();
-    let arrivals =
-        Arrivals { single, files, scratch: Some(scratch.clone()), ..Arrivals::default() };
+    let arrivals = Arrivals { single, files, scratch: Some(lent), ..Arrivals::default() };
     let params = memory::canonical(&CommandKind, &written).unwrap();
     let result = memory::run(&CommandKind, &params, &arrivals, work);
     fs::remove_dir_all(&scratch).unwrap();
