@@ -19,7 +19,7 @@ use crate::{
         source::Origin,
     },
     kinds,
-    stage::work::Cancel,
+    stage::{error::StageError, work::Cancel},
     store::{FORMAT, Store, records::HistoryEntry},
 };
 
@@ -58,6 +58,11 @@ impl Outcome {
     /// Returns the seconds that the cached instances took when they ran.
     pub fn saved_seconds(&self) -> f64 {
         self.reports.iter().filter(|r| r.state == State::Cached).map(|r| r.seconds).sum()
+    }
+
+    /// Returns true if a stage failed because the store cannot be written.
+    fn was_refused(&self) -> bool {
+        self.reports.iter().any(|r| r.error.as_ref().is_some_and(StageError::is_refusal))
     }
 
     /// Returns the first failure in plan order.
@@ -110,7 +115,11 @@ impl Project {
             seconds: started.0.elapsed().as_secs_f64(),
             interrupted: cancel.is_cancelled(),
         };
-        self.record(&store, &mut outcome, options, started.1, &known)?;
+        match self.record(&store, &mut outcome, options, started.1, &known) {
+            // The stage that met it first has told it.
+            Err(AppError::Store(error)) if error.is_refusal() && outcome.was_refused() => {}
+            recorded => recorded?,
+        }
         Ok(outcome)
     }
 

@@ -110,6 +110,8 @@ struct Board {
     position: Vec<usize>,
     open: usize,
     failed: bool,
+    /// The store cannot be written.
+    refused: bool,
     reports: BTreeMap<NodeIndex, Report>,
 }
 
@@ -172,11 +174,24 @@ impl<'a> Scheduler<'a> {
             Some(State::Skipped)
         } else if self.cancel.is_cancelled() || above(State::Cancelled) {
             Some(State::Cancelled)
-        } else if board.failed && !self.keep_going {
+        } else if board.refused || (board.failed && !self.keep_going) {
             Some(State::Skipped)
         } else {
             None
         }
+    }
+
+    /// Returns the state in which an instance ends that failed. A store that cannot be written is one failure, however
+    /// many instances meet it.
+    fn failure(&self, error: &StageError) -> State {
+        if matches!(error, StageError::Cancelled) {
+            return State::Cancelled;
+        }
+        let mut board = self.lock();
+        if error.is_refusal() && std::mem::replace(&mut board.refused, true) {
+            return State::Skipped;
+        }
+        State::Failed
     }
 
     fn outputs(&self, node: NodeIndex) -> Option<BTreeMap<String, OutputRecord>> {
@@ -246,11 +261,8 @@ impl Shop<'_> {
                         continue;
                     }
                     Err(error) => {
-                        report.state = match error {
-                            StageError::Cancelled => State::Cancelled,
-                            _ => State::Failed,
-                        };
-                        report.error = Some(error);
+                        report.state = self.scheduler.failure(&error);
+                        report.error = (report.state != State::Skipped).then_some(error);
                     }
                 },
             }
