@@ -247,7 +247,8 @@ impl<'a> Index<'a> {
     }
 
     fn unknown(&self, name: &str, word: &Word) -> Fault {
-        let known = self.by_stage.keys().chain(self.by_name.keys()).copied();
+        let lost = self.lost.iter().map(String::as_str);
+        let known = self.by_stage.keys().chain(self.by_name.keys()).copied().chain(lost);
         let mut sorted: Vec<&str> = known.collect();
         sorted.sort_unstable();
         let help = names::suggestion(name, sorted);

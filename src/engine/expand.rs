@@ -35,6 +35,8 @@ pub struct Expanded {
     pub axes: Vec<(String, Value)>,
     pub kind: &'static dyn Kind,
     pub params: Value,
+    /// Whether `params` stands for all that was written, so that the kind itself may look at it.
+    pub sound: bool,
     pub with: Node,
     pub inputs: Vec<(Word, InputSpec)>,
     pub outputs: Vec<OutputPort>,
@@ -65,8 +67,11 @@ pub fn expand(
             lost.insert(stage.name.text.clone());
             continue;
         };
-        for axes in combinations(stage, params, faults) {
-            instances.push(instance(stage, kind, params, axes, faults));
+        match combinations(stage, params, faults) {
+            Some(all) => {
+                instances.extend(all.into_iter().map(|a| instance(stage, kind, params, a, faults)))
+            }
+            None => instances.push(stand_in(stage, kind, params, faults)),
         }
     }
     instances
@@ -79,9 +84,15 @@ fn instance(
     axes: Vec<(String, Node)>,
     faults: &mut Vec<Fault>,
 ) -> Expanded {
+    let before = faults.len();
     let scope = Scope { params, matrix: &axes };
     let with = scope.apply(&stage.with, faults);
-    let checked = params::check(kind.params(), &with, faults);
+    let hollow: Vec<Span> = faults[before..].iter().map(|fault| fault.at).collect();
+    let mut found = Vec::new();
+    let checked = params::check(kind.params(), &with, &mut found);
+    // That nothing stands where an interpolation failed is the same mistake.
+    faults.extend(found.into_iter().filter(|fault| !hollow.contains(&fault.at)));
+    let sound = faults.len() == before;
     let inputs = stage.inputs.iter().map(|(port, input)| {
         let port = Word { text: port.text.clone(), at: port.at };
         let input = match input {
@@ -102,11 +113,42 @@ fn instance(
         kind,
         outputs: kind.outputs(&checked),
         params: checked,
+        sound,
         with,
         inputs,
         needs,
         timeout: stage.timeout,
         retries: stage.retries,
+    }
+}
+
+/// Stands for the instances of a stage whose matrix is wrong, so that whatever else is wrong with the stage, and with
+/// those who refer to it, is told in the same go. What reads the matrix is passed over.
+fn stand_in(
+    stage: &StageSpec,
+    kind: &'static dyn Kind,
+    params: &BTreeMap<String, Node>,
+    faults: &mut Vec<Fault>,
+) -> Expanded {
+    let nothing = |at: Span| Node { at, val: Val::Null };
+    let axes = stage.matrix.iter().map(|(key, node)| (key.text.clone(), nothing(node.at)));
+    let mut found = Vec::new();
+    let mut stand_in = instance(stage, kind, params, axes.collect(), &mut found);
+    let mut reads_matrix = Vec::new();
+    matrix_readers(&stage.with, &mut reads_matrix);
+    faults.extend(found.into_iter().filter(|fault| !reads_matrix.contains(&fault.at)));
+    stand_in.name = stage.name.text.clone();
+    stand_in.sound = false;
+    stand_in
+}
+
+/// Collects the places of texts that refer to a matrix.
+fn matrix_readers(node: &Node, found: &mut Vec<Span>) {
+    match &node.val {
+        Val::Text(text) if text.contains("matrix.") => found.push(node.at),
+        Val::List(items) => items.iter().for_each(|item| matrix_readers(item, found)),
+        Val::Map(entries) => entries.iter().for_each(|(_, value)| matrix_readers(value, found)),
+        _ => {}
     }
 }
 
@@ -119,12 +161,13 @@ fn instance_name(stage: &str, axes: &[(String, Node)]) -> String {
     name
 }
 
-/// Returns one list of axis values an instance, axes ordered by name, instances by value.
+/// Returns one list of axis values an instance, axes ordered by name, instances by value; nothing if the matrix is wrong.
 fn combinations(
     stage: &StageSpec,
     params: &BTreeMap<String, Node>,
     faults: &mut Vec<Fault>,
-) -> Vec<Vec<(String, Node)>> {
+) -> Option<Vec<Vec<(String, Node)>>> {
+    let before = faults.len();
     let mut axes: Vec<(String, Vec<Node>)> = Vec::new();
     for (key, node) in &stage.matrix {
         if !names::is_stage_name(&key.text) {
@@ -132,9 +175,13 @@ fn combinations(
                 format!("an axis's name is made of a-z, 0-9, _ and -, found `{}`", key.text);
             faults.push(Fault::new(key.at, message, ""));
         }
-        let scope = Scope { params, matrix: &[] };
-        let values = axis_values(&scope.apply(node, faults), faults);
-        if values.is_empty() {
+        let axis_before = faults.len();
+        let node = &Scope { params, matrix: &[] }.apply(node, faults);
+        let values = match faults.len() == axis_before {
+            true => axis_values(node, faults),
+            false => Vec::new(),
+        };
+        if values.is_empty() && faults.len() == axis_before {
             faults.push(Fault::new(node.at, format!("axis `{}` has no values", key.text), ""));
         }
         axes.push((key.text.clone(), values));
@@ -146,7 +193,9 @@ fn combinations(
             "the matrix makes {n_instances} instances, at most {MAX_INSTANCES} are allowed"
         );
         faults.push(Fault::new(stage.name.at, message, ""));
-        return Vec::new();
+    }
+    if faults.len() > before {
+        return None;
     }
     let mut rows = vec![Vec::new()];
     for (axis, values) in axes {
@@ -162,7 +211,7 @@ fn combinations(
             })
             .collect();
     }
-    rows
+    Some(rows)
 }
 
 /// Reads a list of scalars or `{from, to, step}`, both ends included; sorted, numbers before texts.

@@ -27,7 +27,7 @@ use crate::{
         yaml,
     },
     stage::{
-        kind::{Given, Kind, OutputPort, Sources},
+        kind::{Given, Inputs, Kind, OutputPort, Sources},
         params::Fault,
     },
 };
@@ -182,6 +182,14 @@ fn unknown_override<'a>(
     PlanError::Override(format!("unknown {what} `{wrong}`; {help}"))
 }
 
+/// What a person wrote of an instance, for messages.
+struct Written {
+    name_at: Span,
+    with: Node,
+    ports: Vec<String>,
+    sound: bool,
+}
+
 fn build(
     pipeline: &str,
     params: &BTreeMap<String, Node>,
@@ -192,7 +200,13 @@ fn build(
     let mut graph = DiGraph::with_capacity(expanded.len(), expanded.len());
     let mut written = Vec::with_capacity(expanded.len());
     for (instance, bound) in expanded.into_iter().zip(bound) {
-        written.push((instance.name_at, instance.with));
+        let ports: Vec<String> = instance.inputs.into_iter().map(|(port, _)| port.text).collect();
+        let is_port = |name: &String| match instance.kind.inputs() {
+            Inputs::Named(_) => true,
+            Inputs::Fixed(known) => known.iter().any(|port| port.name == name),
+        };
+        let sound = instance.sound && ports.iter().all(is_port);
+        written.push(Written { name_at: instance.name_at, with: instance.with, ports, sound });
         let sources = instance.kind.sources(&instance.params);
         graph.add_node(Instance {
             name: instance.name,
@@ -213,7 +227,7 @@ fn build(
     let mut notes = Vec::new();
     if order.len() < graph.node_count() {
         report_cycles(&graph, &written, faults);
-    } else if faults.is_empty() {
+    } else {
         check_kinds(&graph, &order, &written, faults, &mut notes);
     }
     let params = params.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
@@ -256,7 +270,7 @@ pub(super) fn order(graph: &DiGraph<Instance, ()>) -> Vec<NodeIndex> {
     order
 }
 
-fn report_cycles(graph: &DiGraph<Instance, ()>, written: &[(Span, Node)], faults: &mut Vec<Fault>) {
+fn report_cycles(graph: &DiGraph<Instance, ()>, written: &[Written], faults: &mut Vec<Fault>) {
     for component in tarjan_scc(graph) {
         let is_loop =
             component.len() > 1 || component.iter().any(|&n| graph.find_edge(n, n).is_some());
@@ -268,42 +282,45 @@ fn report_cycles(graph: &DiGraph<Instance, ()>, written: &[(Span, Node)], faults
         members.sort_unstable();
         members.dedup();
         let message = format!("stages depend on each other in a circle: {}", members.join(", "));
-        faults.push(Fault::new(written[first.index()].0, message, "remove one of the references"));
+        faults.push(Fault::new(
+            written[first.index()].name_at,
+            message,
+            "remove one of the references",
+        ));
     }
 }
 
-/// Lets every kind check its parameters and hands known schemas down the edges.
+/// Lets every kind check its parameters and hands known schemas down the edges. An input that could not be connected
+/// is one whose schema is not known, so that a mistake elsewhere hides none here.
 fn check_kinds(
     graph: &DiGraph<Instance, ()>,
     order: &[NodeIndex],
-    written: &[(Span, Node)],
+    written: &[Written],
     faults: &mut Vec<Fault>,
     notes: &mut Vec<(String, String)>,
 ) {
     let mut known: HashMap<(NodeIndex, String), SchemaRef> = HashMap::new();
     for &index in order {
-        let instance = &graph[index];
-        let single = instance.inputs.iter().filter(|e| e.candidate.is_none());
-        let inputs = single
-            .map(|e| (e.port.clone(), known.get(&(e.from, e.output.clone())).cloned()))
-            .chain(
-                instance
-                    .inputs
-                    .iter()
-                    .filter(|e| e.candidate.is_some())
-                    .map(|e| (e.port.clone(), None)),
-            );
-        let given = Given { params: instance.params.clone(), inputs: inputs.collect() };
+        let (instance, written) = (&graph[index], &written[index.index()]);
+        if !written.sound {
+            continue;
+        }
+        let mut inputs: BTreeMap<String, Option<SchemaRef>> =
+            written.ports.iter().map(|port| (port.clone(), None)).collect();
+        for edge in instance.inputs.iter().filter(|e| e.candidate.is_none()) {
+            let schema = known.get(&(edge.from, edge.output.clone())).cloned();
+            inputs.insert(edge.port.clone(), schema);
+        }
+        let given = Given { params: instance.params.clone(), inputs };
         let checked = instance.kind.check(&given);
         for (port, schema) in checked.schemas {
             known.insert((index, port), schema);
         }
         notes.extend(checked.notes.into_iter().map(|note| (instance.name.clone(), note)));
-        let (name_at, with) = &written[index.index()];
         for problem in checked.problems {
-            let mut at = with.locate(&problem.path);
+            let mut at = written.with.locate(&problem.path);
             if at == Span::default() {
-                at = *name_at;
+                at = written.name_at;
             }
             faults.push(Fault::new(at, problem.message, problem.help));
         }

@@ -228,6 +228,38 @@ stages:
     );
 }
 
+/// A matrix that could not be read used to take its stage away: other mistakes in the stage were told only after it
+/// was mended, and whoever named the stage was told that there is none.
+#[test]
+fn a_wrong_matrix_hides_nothing_and_is_told_once() {
+    let text = GOOD
+        .replace("params.k_max", "params.kmax")
+        .replace("seed: \"${params.seed}\"", "sede: 1, seed: many")
+        .replace("prepare: {", "prepair: {");
+    assert_eq!(
+        faults(&text),
+        [
+            "8:23 there is no stage `prepare` [did you mean `prepair`?]",
+            "9:33 `${params.kmax}` refers to nothing [did you mean `params.k_max`?]",
+            "10:31 unknown key `sede` [did you mean `seed`?]",
+            "10:46 expected a whole number from 0 up, found the text `many` []",
+        ]
+    );
+}
+
+/// A misspelt reference to a stage whose kind is misspelt too got no suggestion.
+#[test]
+fn a_stage_of_unknown_kind_can_still_be_meant() {
+    let text = GOOD.replace("toy.source", "toy.sauce").replace("table: raw", "table: rwa");
+    assert_eq!(
+        faults(&text),
+        [
+            "11:50 there is no stage `rwa` [did you mean `raw`?]",
+            "12:16 unknown kind `toy.sauce` [did you mean `toy.source`?]",
+        ]
+    );
+}
+
 #[test]
 fn references_that_lead_nowhere() {
     let with =
