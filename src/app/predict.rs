@@ -1,11 +1,12 @@
 //! `predict`: new raw rows in, segments out, along the very path that the run took from its raw table to its
 //! champion. It does not know file formats of the output.
 
-use std::{collections::BTreeMap, fs::File, io::Read, path::Path, sync::Arc};
+mod row_by_row;
+
+use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
 
 use arrow::{
     array::{ArrayRef, new_null_array},
-    compute,
     datatypes::{Schema, SchemaRef},
 };
 
@@ -16,7 +17,11 @@ use crate::{
         names,
     },
     frame::{self, Table},
-    kinds::{self, classify_common::Classifier, reread},
+    kinds::{
+        self,
+        classify_common::Classifier,
+        reread::{self, Thinning},
+    },
     stage::{
         ctx::{Arrivals, Input},
         error::StageError,
@@ -78,20 +83,26 @@ impl Project {
         let (steps, source) = path(&store, &recorded, stage)?;
         let schema = read_schema(&store, output(source, "table")?)?;
         let input = open(&options.input)?;
-        let (raw, mut notes) = reread::read_like(&schema, &source.preimage.params, &[input], work)?;
+        let row_by_row = steps.iter().all(|s| is_row_by_row(s.kind.name()));
+        let rule = match row_by_row {
+            true => Thinning::Never,
+            false => Thinning::AsTheSource,
+        };
+        let params = &source.preimage.params;
+        let (raw, mut notes) = reread::read_like(&schema, params, &[input], rule, work)?;
         let raw = complete(raw, &schema, &steps, &classifier, &options.input)?;
-        let (id, ids) = raw.id().map_err(StageError::from)?;
-        let mut table = raw;
-        for step in &steps {
-            table = replay(&store, &recorded, step, &table, work, &mut notes)?;
-        }
-        let p = classifier.predict(&table, work)?;
-        let (last_id, last_ids) = table.id().map_err(StageError::from)?;
-        let answers = classifier.predictions((&last_id, last_ids), &p, None)?;
-        let keeps_rows = steps.iter().all(|s| is_row_by_row(s.kind.name()));
-        let table = match keeps_rows {
-            true => align(&answers, &last_id, (&id, ids))?,
-            false => answers,
+        let assign = |table: &Table, notes: &mut Vec<String>| -> Result<Table, AppError> {
+            let mut table = table.clone();
+            for step in &steps {
+                table = replay(&store, &recorded, step, &table, work, notes)?;
+            }
+            let p = classifier.predict(&table, work)?;
+            let (id, ids) = table.id().map_err(StageError::from)?;
+            Ok(classifier.predictions((&id, ids), &p, None)?)
+        };
+        let table = match row_by_row {
+            true => row_by_row::answers(&raw, &mut notes, assign)?,
+            false => assign(&raw, &mut notes)?,
         };
         Ok(Prediction { run: recorded.id, model: model.hash, table, notes })
     }
@@ -304,35 +315,6 @@ fn step_output(
     let outputs = memory::run(kind, params, &arrivals, work)?;
     notes.extend(outputs.notes.iter().cloned());
     Ok(outputs.table(port)?)
-}
-
-/// Returns the answers with one row for each of `ids`, in that order; a row that a filter left out gets nulls.
-fn align(answers: &Table, answer_id: &str, ids: (&str, ArrayRef)) -> Result<Table, StageError> {
-    use arrow::array::UInt64Array;
-    let text = |array: &ArrayRef| -> Result<Vec<Option<String>>, StageError> {
-        let cast = compute::cast(array, &arrow::datatypes::DataType::Utf8)
-            .map_err(frame::FrameError::from)?;
-        let strings = arrow::array::AsArray::as_string::<i32>(&cast);
-        Ok(strings.iter().map(|v| v.map(str::to_string)).collect())
-    };
-    let answered: BTreeMap<String, u64> = text(answers.column(answer_id)?)?
-        .into_iter()
-        .enumerate()
-        .filter_map(|(row, id)| Some((id?, row as u64)))
-        .collect();
-    let rows: UInt64Array = text(&ids.1)?
-        .iter()
-        .map(|id| id.as_ref().and_then(|id| answered.get(id).copied()))
-        .collect();
-    let mut columns: Vec<(String, ArrayRef)> = vec![(ids.0.to_string(), ids.1)];
-    for (name, array) in answers.names().into_iter().zip(answers.batch().columns()) {
-        if name != answer_id {
-            let taken = compute::take(array, &rows, None).map_err(frame::FrameError::from)?;
-            columns.push((name, taken));
-        }
-    }
-    let columns = columns.iter().map(|(name, array)| (name.as_str(), Arc::clone(array))).collect();
-    Ok(Table::new(Some(ids.0), columns)?)
 }
 
 fn output<'a>(stage: &'a ManifestStage, port: &str) -> Result<&'a ManifestOutput, AppError> {

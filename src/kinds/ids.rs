@@ -33,11 +33,15 @@ pub enum Duplicates {
     Last,
     /// Keep every row, and let its number be the id.
     Keep,
+    /// Keep every row under the id that it has. No source may ask for it: it is for new rows, each of which wants an
+    /// answer, of a source that thins its own.
+    #[serde(skip)]
+    Every,
 }
 
 /// Makes a table whose id is column `id`, or an added column `row` that counts from 0 if `id` is absent
 /// or duplicates are kept. Whole numbers written as floats (`17850.0`) become integers in an id.
-/// `place` says where a row stands, for messages.
+/// `file` and `place` say where the columns and a row stand, for messages.
 ///
 /// # Errors
 /// [`StageError::Source`] if the column is not there, or an id is missing or occurs twice.
@@ -46,11 +50,12 @@ pub fn identify(
     n_rows: usize,
     id: Option<&str>,
     duplicates: Option<Duplicates>,
+    file: &str,
     place: &dyn Fn(usize) -> String,
 ) -> Result<(Table, Vec<String>), StageError> {
     let mut columns = columns;
     let position = match id {
-        Some(id) => Some(find(&columns, id)?),
+        Some(id) => Some(find(&columns, id, file)?),
         None => None,
     };
     let (Some(id), Some(position), false) = (id, position, duplicates == Some(Duplicates::Keep))
@@ -67,8 +72,11 @@ pub fn identify(
         )));
     }
     let mut notes = Vec::new();
-    let repeats = repeats(&ids)?;
     let table = table(Some(id), columns)?;
+    if duplicates == Some(Duplicates::Every) {
+        return Ok((table, notes));
+    }
+    let repeats = repeats(&ids)?;
     let Some(&(row, earlier)) = repeats.first() else { return Ok((table, notes)) };
     let Some(policy) = duplicates else {
         let value = array_value_to_string(&ids, row).unwrap_or_default();
@@ -88,11 +96,11 @@ pub fn identify(
     Ok((table.filter(&BooleanArray::from(keep))?, notes))
 }
 
-fn find(columns: &[(String, ArrayRef)], id: &str) -> Result<usize, StageError> {
+fn find(columns: &[(String, ArrayRef)], id: &str, file: &str) -> Result<usize, StageError> {
     columns.iter().position(|(name, _)| name == id).ok_or_else(|| {
         let near = names::did_you_mean(id, columns.iter().map(|(name, _)| name.as_str()));
         let near = near.map_or_else(String::new, |n| format!(", did you mean `{n}`?"));
-        StageError::Source(format!("`id` names column `{id}`, which is not there{near}"))
+        StageError::Source(format!("{file}: id column `{id}` is not there{near}"))
     })
 }
 
@@ -156,7 +164,7 @@ mod tests {
         let n_rows = ids.len();
         let values = int_array((0..n_rows as i64).collect());
         let columns = vec![("x".to_string(), values), ("c".to_string(), ids)];
-        identify(columns, n_rows, id, duplicates, &|row| format!("f:{row}"))
+        identify(columns, n_rows, id, duplicates, "f", &|row| format!("f:{row}"))
     }
 
     #[test]
@@ -167,7 +175,10 @@ mod tests {
             "f:2: id `a` of column `c` stands on f:0 already; set `duplicates: first`, `last` or `keep`"
         );
         assert!(error(opt_text_array([Some("a"), None]), "c").starts_with("f:1: id column `c`"));
-        assert!(error(text_array(["a"]), "cc").ends_with("did you mean `c`?"));
+        assert_eq!(
+            error(text_array(["a"]), "cc"),
+            "f: id column `cc` is not there, did you mean `c`?"
+        );
     }
 
     #[test]
@@ -194,7 +205,7 @@ mod tests {
         let (table, _) = run(text_array(["a", "a"]), None, None).unwrap();
         assert_eq!(table.integers("row").unwrap(), [Some(0), Some(1)]);
         let columns = vec![("row".to_string(), int_array(vec![5]))];
-        let error = identify(columns, 1, None, None, &|_| String::new()).unwrap_err();
+        let error = identify(columns, 1, None, None, "f", &|_| String::new()).unwrap_err();
         assert!(error.to_string().contains("id: row"), "{error}");
     }
 }

@@ -167,7 +167,7 @@ impl Kind for IngestCsv {
     }
 
     fn about(&self) -> &'static str {
-        "Reads delimited text: delimiter, encoding and types are found, or declared"
+        "Read delimited text: delimiter, encoding and types are found, or declared"
     }
 
     fn params(&self) -> &'static [Param] {
@@ -242,7 +242,8 @@ pub(crate) fn read_table(
     let mut notes = sheet.notes;
     let columns = sheet.names.into_iter().zip(sheet.columns).collect();
     let place = |row| sheet.origins.place(row);
-    let (table, more) = ids::identify(columns, sheet.n_rows, id, duplicates, &place)?;
+    let file = files.first().map_or("", |file| file.label.as_str());
+    let (table, more) = ids::identify(columns, sheet.n_rows, id, duplicates, file, &place)?;
     notes.extend(more);
     let mut metadata = table.schema().metadata().clone();
     metadata.insert(DIALECT_KEY.to_string(), sheet.dialect.to_json());

@@ -80,7 +80,7 @@ impl Kind for IngestParquet {
     }
 
     fn about(&self) -> &'static str {
-        "Reads Parquet and Arrow files and brings their types to the few that tables here have"
+        "Read Parquet and Arrow files and bring their types to the few that tables here have"
     }
 
     fn params(&self) -> &'static [Param] {
@@ -148,7 +148,8 @@ pub(crate) fn read_table(
         format!("{label}, row {}", row - start)
     };
     let (columns, n_rows) = joined(parts)?;
-    ids::identify(columns, n_rows, id.as_deref(), duplicates, &place)
+    let file = files.first().map_or("", |file| file.label.as_str());
+    ids::identify(columns, n_rows, id.as_deref(), duplicates, file, &place)
 }
 
 fn starts(parts: &[(String, Foreign)]) -> Vec<(String, usize)> {

@@ -61,6 +61,15 @@ pub fn options_like(schema: &Schema) -> Options {
     }
 }
 
+/// What becomes of new rows whose id stood before, if the source has a rule that leaves such rows out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thinning {
+    /// The rule holds for new rows too.
+    AsTheSource,
+    /// Every row stays: it will get an answer of its own.
+    Never,
+}
+
 /// The part of a source's parameters that says what its id is.
 #[derive(Default, Deserialize)]
 struct IdRules {
@@ -69,8 +78,8 @@ struct IdRules {
 }
 
 /// Reads `files` (delimited text, Parquet or Arrow, recognised by their first bytes) as the source with
-/// the recorded canonical `params` and the recorded table `schema` was read. No row is left out but for
-/// `duplicates`.
+/// the recorded canonical `params` and the recorded table `schema` was read. No row is left out but by the
+/// source's `duplicates`, if `thinning` says so.
 ///
 /// # Errors
 /// [`StageError::Source`] naming column and row where a value is not of the recorded type, or for bad ids.
@@ -78,18 +87,26 @@ pub fn read_like(
     schema: &Schema,
     params: &Value,
     files: &[Input],
+    thinning: Thinning,
     work: &Work,
 ) -> Result<(Table, Vec<String>), StageError> {
     let mut rules: IdRules = serde_json::from_value(params.clone()).unwrap_or_default();
     // A source without an `id` may have taken one from its file's metadata.
     rules.id = rules.id.or_else(|| id_of(schema).filter(|id| id != ROW));
+    if let (Thinning::Never, Some(Duplicates::First | Duplicates::Last)) =
+        (thinning, rules.duplicates)
+    {
+        rules.duplicates = Some(Duplicates::Every);
+    }
     let id = rules.id.as_deref();
     let columnar = match files.first() {
         Some(file) => is_columnar(file)?,
         None => return Err(StageError::Source("there is no file to read".to_string())),
     };
     if !columnar {
-        return ingest_csv::read_table(files, &options_like(schema), id, rules.duplicates, work);
+        let options = options_like(schema);
+        let read = ingest_csv::read_table(files, &options, id, rules.duplicates, work);
+        return read.map_err(|error| with_delimiter(error, &files[0], &options));
     }
     let (table, notes) = ingest_parquet::read_table(files, None, id, rules.duplicates, work)?;
     let label = files.first().map(|f| f.label.as_str()).unwrap_or_default();
@@ -104,6 +121,30 @@ fn is_columnar(file: &Input) -> Result<bool, StageError> {
         Ok(_) => Ok(Format::of(&magic).is_some()),
         Err(error) => Err(StageError::Source(format!("{}: cannot be read: {error}", file.label))),
     }
+}
+
+/// Adds to an error that the delimiter of the run's source does not occur in the header, if that is so: then all else
+/// that is wrong follows from it.
+fn with_delimiter(error: StageError, file: &Input, options: &Options) -> StageError {
+    use std::io::{BufRead, BufReader, Read};
+    let (Some(Delimiter::Byte(delimiter)), StageError::Source(why)) = (&options.delimiter, &error)
+    else {
+        return error;
+    };
+    let mut header = Vec::new();
+    let read = file
+        .reader()
+        .and_then(|reader| BufReader::new(reader.take(1 << 16)).read_until(b'\n', &mut header));
+    if read.is_err() || header.is_empty() || header.contains(delimiter) {
+        return error;
+    }
+    let shown = match delimiter {
+        b'\t' => "tab".to_string(),
+        byte => format!("`{}`", char::from(*byte)),
+    };
+    StageError::Source(format!(
+        "{why}; the run's source has its fields apart by {shown}, which the first line lacks"
+    ))
 }
 
 /// Casts the columns that `schema` has to its types.
@@ -180,7 +221,8 @@ mod tests {
 
     fn again(new: Input) -> Result<Table, StageError> {
         let (params, table) = trained();
-        read_like(&table.schema(), &params, &[new], &Work::alone(1)).map(|(table, _)| table)
+        let work = Work::alone(1);
+        read_like(&table.schema(), &params, &[new], Thinning::Never, &work).map(|(table, _)| table)
     }
 
     #[test]

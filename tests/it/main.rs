@@ -10,6 +10,7 @@ mod features;
 mod foreign;
 mod golden;
 mod identity;
+mod predict;
 mod processes;
 mod project;
 mod real_data;
