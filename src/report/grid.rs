@@ -1,6 +1,6 @@
 //! Aligned columns of text for a terminal. It does not know what the cells mean.
 
-use crate::report::style::{Style, Tone};
+use crate::report::style::{Style, Tone, width as length};
 
 /// Spaces between columns.
 const GAP: usize = 2;
@@ -142,17 +142,23 @@ fn fit(widths: &mut Vec<usize>, room: usize) {
     }
 }
 
-/// Cuts a text to `width` characters, the last one an ellipsis if anything is missing.
+/// Cuts a text to `width` columns of a terminal, the last one an ellipsis if anything is missing.
 pub fn cut(text: &str, width: usize) -> String {
     if length(text) <= width {
         return text.to_string();
     }
-    let kept: String = text.chars().take(width.saturating_sub(1)).collect();
-    if width == 0 { kept } else { format!("{kept}…") }
-}
-
-fn length(text: &str) -> usize {
-    text.chars().count()
+    if width == 0 {
+        return String::new();
+    }
+    let mut end = 0;
+    for (at, c) in text.char_indices() {
+        let longer = at + c.len_utf8();
+        if length(&text[..longer]) >= width {
+            break;
+        }
+        end = longer;
+    }
+    format!("{}…", &text[..end])
 }
 
 /// Makes control characters visible: data must neither break lines nor command the terminal.
@@ -199,6 +205,22 @@ mod tests {
         assert!(text.lines().all(|l| length(l) <= 30) && text.contains("xxx…"), "{text}");
         assert_eq!(hidden, 1);
         assert_eq!(grid.render(Some(1), &Style::new(false)).1, 2);
+    }
+
+    /// Column widths counted characters, so that a Chinese name, whose characters are two columns wide each, pushed
+    /// everything behind it out of line.
+    #[test]
+    fn wide_characters_take_two_columns() {
+        let mut grid = Grid::new([("city", Align::Left), ("n", Align::Right)]);
+        for (city, n) in [("東京", "10"), ("Köln", "5"), ("e\u{301}", "7")] {
+            grid.push(vec![city.into(), n.into()]);
+        }
+        let (text, _) = grid.render(None, &Style::new(false));
+        assert_eq!(text, "city   n\n東京  10\nKöln   5\ne\u{301}      7\n");
+        for (width, expected) in [(0, ""), (1, "…"), (2, "…"), (3, "東…"), (4, "東…"), (5, "東京…")]
+        {
+            assert_eq!(cut("東京大阪", width), expected, "{width}");
+        }
     }
 
     #[test]

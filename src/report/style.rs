@@ -1,5 +1,7 @@
 //! Colours and widths of terminal text. It does not know what is said.
 
+use unicode_width::UnicodeWidthStr;
+
 /// What a colour says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tone {
@@ -123,6 +125,13 @@ pub fn bytes(n: u64) -> String {
 /// Returns `singular` or `plural` after the count.
 pub fn counted(n: usize, singular: &str, plural: &str) -> String {
     format!("{} {}", count(n as u64), if n == 1 { singular } else { plural })
+}
+
+/// Returns how many columns of a terminal a text takes: two for each wide character (as in Chinese), none for a
+/// combining one.
+pub fn width(text: &str) -> usize {
+    // A font decides in the end; this is what terminals have agreed on.
+    UnicodeWidthStr::width(text)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::{
     frame::Table,
     report::{
         grid::{Align, Cell, Grid, cut},
-        style::{Style, Tone, count},
+        style::{Style, Tone, count, width},
     },
     store::Store,
 };
@@ -182,7 +182,7 @@ fn telling(traits: &str) -> String {
     let mut line = String::from("       ");
     for (i, one) in traits.split("; ").filter(|t| !t.is_empty()).enumerate() {
         let gap = if i == 0 { "" } else { "; " };
-        if i > 0 && line.chars().count() + gap.len() + one.chars().count() > WIDTH - INDENT {
+        if i > 0 && width(&line) + gap.len() + width(one) > WIDTH - INDENT {
             break;
         }
         line.push_str(gap);
