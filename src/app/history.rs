@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     app::{AppError, Project},
-    base::hash::RunId,
+    base::{hash::RunId, names},
     store::{
         Store,
         error::StoreError,
@@ -75,6 +75,23 @@ impl Project {
         let before = store.tags()?.remove(name).filter(|other| *other != id);
         self.store_for_writing()?.put_tag(name, &id)?;
         Ok(Tagged { id, before })
+    }
+
+    /// Takes a name away and returns the run that had it, which stays.
+    ///
+    /// # Errors
+    /// If no run has that name.
+    pub fn untag(&self, name: &str) -> Result<RunId, AppError> {
+        let tags = self.store()?.tags()?;
+        let Some(id) = tags.get(name) else {
+            let mut help = names::suggestion(name, tags.keys().map(String::as_str));
+            if help.is_empty() {
+                help = "`orchestrate log` lists them".to_string();
+            }
+            return Err(AppError::Usage(format!("no run has the tag `{name}`; {help}")));
+        };
+        self.store_for_writing()?.remove_tag(name)?;
+        Ok(*id)
     }
 }
 

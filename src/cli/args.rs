@@ -24,25 +24,28 @@ pub struct Arguments {
     pub command: Command,
 }
 
+/// Heads the options that every command has, so that its own stand first.
+const EVERYWHERE: &str = "Options of every command";
+
 #[derive(Debug, Args)]
 pub struct Global {
     /// Start in this folder instead of the working directory
-    #[arg(short = 'C', value_name = "DIR", global = true)]
+    #[arg(short = 'C', value_name = "DIR", global = true, help_heading = EVERYWHERE)]
     pub directory: Option<PathBuf>,
     /// Use at most this many threads [default: all]
-    #[arg(short, long, value_name = "N", global = true)]
+    #[arg(short, long, value_name = "N", global = true, help_heading = EVERYWHERE)]
     pub jobs: Option<usize>,
     /// Say less
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     pub quiet: bool,
     /// Say more
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, help_heading = EVERYWHERE, conflicts_with = "quiet")]
     pub verbose: bool,
     /// Colour the output
-    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true, help_heading = EVERYWHERE)]
     pub color: Color,
     /// Print one JSON document and nothing else
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = EVERYWHERE)]
     pub json: bool,
 }
 
@@ -75,7 +78,7 @@ pub enum Command {
     Show(history::ShowArgs),
     /// Compare two runs: parameters, metrics, artifacts, who moved between segments
     Diff(diff::DiffArgs),
-    /// Give a past run a name
+    /// Give a past run a name, or take one away
     Tag(history::TagArgs),
     /// Look at an artifact
     Cat(cat::CatArgs),

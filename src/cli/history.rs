@@ -27,9 +27,14 @@ pub struct ShowArgs {
 #[derive(Debug, Args)]
 pub struct TagArgs {
     /// The run: the first digits of its id (4 or more), a tag, latest, latest~1
-    pub run: String,
+    #[arg(required_unless_present = "delete")]
+    pub run: Option<String>,
     /// Its new name
-    pub name: String,
+    #[arg(required_unless_present = "delete")]
+    pub name: Option<String>,
+    /// Take this name away; the run stays
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["run", "name"])]
+    pub delete: Option<String>,
 }
 
 /// Lists executions, newest first.
@@ -67,16 +72,30 @@ pub fn show(context: &Context, args: &ShowArgs) -> Result<ExitCode, AppError> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Gives a run a name.
+/// Gives a run a name, or takes one away.
 pub fn tag(context: &Context, args: &TagArgs) -> Result<ExitCode, AppError> {
-    let tagged = context.project()?.tag(&args.run, &args.name)?;
+    let project = context.project()?;
+    if let Some(name) = &args.delete {
+        let id = project.untag(name)?;
+        match context.json {
+            true => context.print_json(&json!({
+                "format": report::json::FORMAT, "run": id, "deleted": name,
+            })),
+            false => context.say(&report::history::untagged(name, &id)),
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let (Some(run), Some(name)) = (&args.run, &args.name) else {
+        return Err(AppError::Usage("tag what? give a run and a name".to_string()));
+    };
+    let tagged = project.tag(run, name)?;
     if context.json {
         context.print_json(&json!({
-            "format": report::json::FORMAT, "run": tagged.id, "tag": args.name,
+            "format": report::json::FORMAT, "run": tagged.id, "tag": name,
             "before": tagged.before,
         }));
     } else {
-        context.say(&report::history::tagged(&args.name, &tagged));
+        context.say(&report::history::tagged(name, &tagged));
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Logged, PastRun, Tagged},
+    base::hash::RunId,
     report::{
         grid::{Align, Cell, Grid},
         json::{self, FORMAT},
@@ -178,4 +179,9 @@ pub fn tagged(name: &str, tagged: &Tagged) -> String {
         None => format!("{id} is `{name}` now\n"),
         Some(before) => format!("{id} is `{name}` now; it was {}\n", &before.to_hex()[..SHORT]),
     }
+}
+
+/// Says what is no tag any more.
+pub fn untagged(name: &str, id: &RunId) -> String {
+    format!("{} is no longer `{name}`\n", &id.to_hex()[..SHORT])
 }

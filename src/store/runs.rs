@@ -236,6 +236,14 @@ impl Store {
         self.write_atomic(&self.root.join("tags").join(name), format!("{id}\n").as_bytes())
     }
 
+    /// Takes a name away.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn remove_tag(&self, name: &str) -> Result<(), StoreError> {
+        self.disk.remove_file(&self.root.join("tags").join(name))
+    }
+
     /// Finds the run that a person means: a tag, `latest`, `latest~2`, or a hash's first digits (at least four).
     ///
     /// # Errors

@@ -37,6 +37,24 @@ fn light() -> Project {
     project
 }
 
+/// A tag could be given and moved but not taken away.
+#[test]
+fn tags_come_and_go() {
+    let project = light();
+    project.run();
+    project.say(&["tag", "latest", "good"]).expect(0);
+    let id = project.say(&["show", "good", "--json"]).expect(0).json()["run"].clone();
+    let said = project.say(&["tag", "--delete", "goad"]).expect(2);
+    assert!(said.err.contains("no run has the tag `goad`; did you mean `good`?"), "{}", said.err);
+    let gone = project.say(&["tag", "--delete", "good", "--json"]).expect(0).json();
+    assert_eq!(gone, json!({ "format": "orchestrate/1", "run": id, "deleted": "good" }));
+    project.say(&["show", "good"]).expect(2);
+    project.say(&["tag", "--delete", "../FORMAT"]).expect(2);
+    project.say(&["tag", "--delete", "good", "latest"]).expect(2);
+    project.say(&["tag", "latest"]).expect(2);
+    project.say(&["show", "latest"]).expect(0);
+}
+
 #[test]
 fn every_document_is_one_json_document_and_nothing_else() {
     let project = light();
