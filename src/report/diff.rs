@@ -15,6 +15,9 @@ use crate::{
     },
 };
 
+/// Changed artifacts that are listed: figures and segments, which say more, stand below them.
+const MAX_ARTIFACTS: usize = 12;
+
 /// Returns how two runs differ.
 pub fn render(diff: &RunDiff, width: Option<usize>, style: &Style) -> String {
     let mut out = String::new();
@@ -34,7 +37,7 @@ pub fn render(diff: &RunDiff, width: Option<usize>, style: &Style) -> String {
         return out;
     }
     asked(diff, style, &mut out);
-    artifacts(diff, width, style, &mut out);
+    artifacts(&diff.artifacts, diff.n_same, width, style, &mut out);
     for figures in &diff.figures {
         out.push_str(&heading(&format!("{}: {}", figures.stage, figures.about), style));
         out.push_str(&side_by_side(figures, width, style));
@@ -85,22 +88,32 @@ fn asked(diff: &RunDiff, style: &Style, out: &mut String) {
     }
 }
 
-fn artifacts(diff: &RunDiff, width: Option<usize>, style: &Style, out: &mut String) {
+fn artifacts(
+    changes: &[ArtifactChange],
+    n_same: usize,
+    width: Option<usize>,
+    style: &Style,
+    out: &mut String,
+) {
     let title = format!(
         "artifacts: {} the same, {} different",
-        count(diff.n_same as u64),
-        count(diff.artifacts.len() as u64)
+        count(n_same as u64),
+        count(changes.len() as u64)
     );
     out.push_str(&heading(&title, style));
     let mut grid = Grid::new([("", Align::Left), ("", Align::Left), ("", Align::Left)]).indented(2);
     let hash = |h: &Option<crate::base::hash::ContentHash>| {
         Cell::new(h.map_or_else(|| "-".to_string(), |h| h.short()), Tone::Dim)
     };
-    for change in &diff.artifacts {
+    for change in changes.iter().take(MAX_ARTIFACTS) {
         let ArtifactChange { stage, port, old, new } = change;
         grid.push(vec![format!("{stage}.{port}").into(), hash(old), hash(new)]);
     }
     out.push_str(&grid.render(width, style).0);
+    if let Some(n_more @ 1..) = changes.len().checked_sub(MAX_ARTIFACTS) {
+        let text = format!("  and {} more; --json lists them", count(n_more as u64));
+        out.push_str(&format!("{}\n", style.dim(&text)));
+    }
 }
 
 fn side_by_side(figures: &Figures, width: Option<usize>, style: &Style) -> String {
@@ -259,6 +272,26 @@ mod tests {
         assert_eq!(text, expected.replace("0.0000", &rand));
         let document = migration_document(&migration);
         assert_eq!(document["moves"][0], json!({ "from": -1, "to": 0, "count": 1 }));
+    }
+
+    /// Ninety lines of hashes pushed the figures, for which one asks, off the screen.
+    #[test]
+    fn many_changed_artifacts_are_counted() {
+        let change = |i: usize| ArtifactChange {
+            stage: format!("s{i}"),
+            port: "table".to_string(),
+            old: None,
+            new: None,
+        };
+        let listed = |n: usize| {
+            let mut out = String::new();
+            let changes: Vec<_> = (0..n).map(change).collect();
+            artifacts(&changes, 1, None, &Style::new(false), &mut out);
+            out
+        };
+        assert_eq!(listed(1), "\nartifacts: 1 the same, 1 different\n  s0.table  -  -\n");
+        assert!(listed(12).ends_with("  s11.table  -  -\n"));
+        assert!(listed(99).ends_with("  s11.table  -  -\n  and 87 more; --json lists them\n"));
     }
 
     #[test]

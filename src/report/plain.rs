@@ -11,7 +11,7 @@ use crate::{
         reason,
         status::Standing,
     },
-    report::style::{Style, count, counted, duration},
+    report::style::{Style, counted, duration},
     store::records::{Reason, ReasonCode},
 };
 
@@ -27,8 +27,8 @@ pub fn report_line(report: &Report, verbose: bool, style: &Style) -> String {
     let mut line = format!("{word}  {}", report.name);
     match report.state {
         State::Ran => {
-            let rows =
-                main_rows(report).map(|n| format!(", {} rows", count(n))).unwrap_or_default();
+            let rows = main_rows(report).map(|n| counted(n as usize, "row", "rows"));
+            let rows = rows.map(|text| format!(", {text}")).unwrap_or_default();
             line.push_str(&style.dim(&format!("  {}{rows}", duration(report.seconds))));
             line.push_str(&style.dim(&format!("  {}", reasons_text(&report.reasons))));
         }
