@@ -306,6 +306,10 @@ impl Instance {
 }
 
 fn unknown_stage(shelf: &Shelf, name: &str) -> AppError {
+    if shelf.instances.is_empty() {
+        let why = "its file is not valid and nothing of it was run; `orchestrate check` tells more";
+        return AppError::Usage(format!("{} has no stage `{name}`: {why}", shelf.of));
+    }
     let mut known: Vec<&str> =
         shelf.instances.iter().flat_map(|i| [i.stage(), i.name.as_str()]).collect();
     known.sort_unstable();
@@ -387,5 +391,13 @@ mod tests {
             let text = names(wanted).join(" ");
             assert!(text.contains(part), "{wanted}: {text}");
         }
+    }
+
+    /// Of a pipeline that was never run and does not compile, this said "it has" and then nothing.
+    #[test]
+    fn a_pipeline_without_stages_says_why() {
+        let empty = Shelf { of: "pipeline `p`".to_string(), instances: Vec::new() };
+        let text = find(&empty, "customers").err().map(|e| e.to_string()).unwrap_or_default();
+        assert!(text.starts_with("pipeline `p` has no stage `customers`: its file"), "{text}");
     }
 }

@@ -132,7 +132,7 @@ impl Kind for ClassifyForest {
     }
 
     fn about(&self) -> &'static str {
-        "Learns to assign rows to classes by a random forest (scikit-learn's meaning; missing numbers are \
+        "Learn to assign rows to classes by a random forest (scikit-learn's meaning; missing numbers are \
          learned from, features with over 256 values are cut into 256 bins)"
     }
 

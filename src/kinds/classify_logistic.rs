@@ -110,7 +110,7 @@ impl Kind for ClassifyLogistic {
     }
 
     fn about(&self) -> &'static str {
-        "Learns to assign rows to classes by logistic regression with an L2 penalty, multinomial for more than \
+        "Learn to assign rows to classes by logistic regression with an L2 penalty, multinomial for more than \
          two classes (scikit-learn's objective)"
     }
 

@@ -185,7 +185,7 @@ impl Kind for ClassifyXgboost {
     }
 
     fn about(&self) -> &'static str {
-        "Learns to assign rows to classes by boosted trees (XGBoost's objective, parameters and defaults, grown \
+        "Learn to assign rows to classes by boosted trees (XGBoost's objective, parameters and defaults, grown \
          by histograms; two classes by the logistic loss, more by softmax)"
     }
 

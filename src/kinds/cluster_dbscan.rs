@@ -56,7 +56,7 @@ impl Kind for ClusterDbscan {
     }
 
     fn about(&self) -> &'static str {
-        "Clusters dense regions of any shape and leaves the rest as noise, segment -1; confidence is null"
+        "Cluster dense regions of any shape and leave the rest as noise, segment -1; confidence is null"
     }
 
     fn params(&self) -> &'static [Param] {

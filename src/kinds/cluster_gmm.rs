@@ -83,7 +83,7 @@ impl Kind for ClusterGmm {
     }
 
     fn about(&self) -> &'static str {
-        "Clusters rows by a mixture of k Gaussians (expectation-maximisation from k-means); confidence is the \
+        "Cluster rows by a mixture of k Gaussians (expectation-maximisation from k-means); confidence is the \
          posterior of the row's segment, log_likelihood the total over the rows"
     }
 

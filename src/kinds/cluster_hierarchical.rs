@@ -49,7 +49,7 @@ impl Kind for ClusterHierarchical {
     }
 
     fn about(&self) -> &'static str {
-        "Clusters rows by merging the two nearest clusters until k are left (ward, average, complete, single); \
+        "Cluster rows by merging the two nearest clusters until k are left (ward, average, complete, single); \
          confidence is null"
     }
 

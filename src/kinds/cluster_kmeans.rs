@@ -54,7 +54,7 @@ impl Kind for ClusterKMeans {
     }
 
     fn about(&self) -> &'static str {
-        "Clusters rows around k means (greedy k-means++, Lloyd); confidence is 1 - a/b for the distances a to the \
+        "Cluster rows around k means (greedy k-means++, Lloyd); confidence is 1 - a/b for the distances a to the \
          own and b to the next centroid"
     }
 

@@ -111,7 +111,7 @@ impl Kind for CommandKind {
     }
 
     fn about(&self) -> &'static str {
-        "runs any other program in a fresh folder and takes the files that it declares"
+        "Run any other program in a fresh folder and take the files that it declares"
     }
 
     fn params(&self) -> &'static [Param] {

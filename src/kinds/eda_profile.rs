@@ -119,7 +119,7 @@ impl Kind for EdaProfile {
     }
 
     fn about(&self) -> &'static str {
-        "Describes a table: figures of every column, histograms, correlations, alerts with advice, and a page"
+        "Describe a table: figures of every column, histograms, correlations, alerts with advice, and a page"
     }
 
     fn params(&self) -> &'static [Param] {

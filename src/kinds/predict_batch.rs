@@ -24,7 +24,7 @@ impl Kind for PredictBatch {
     }
 
     fn about(&self) -> &'static str {
-        "Assigns each row of a table to a segment by a fitted classifier"
+        "Assign each row of a table to a segment by a fitted classifier"
     }
 
     fn params(&self) -> &'static [Param] {

@@ -108,7 +108,7 @@ impl Kind for SegmentsProfile {
     }
 
     fn about(&self) -> &'static str {
-        "Says who the segments are: sizes, figures of every column, telling traits, names, and a page"
+        "Say who the segments are: sizes, figures of every column, telling traits, names, and a page"
     }
 
     fn params(&self) -> &'static [Param] {

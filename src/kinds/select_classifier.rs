@@ -61,7 +61,7 @@ impl Kind for SelectClassifier {
     }
 
     fn about(&self) -> &'static str {
-        "Chooses the best of several classifiers by one metric and says why; equal ones go by name"
+        "Choose the best of several classifiers by one metric and say why; equal ones go by name"
     }
 
     fn params(&self) -> &'static [Param] {

@@ -101,7 +101,7 @@ impl Kind for SelectClustering {
     }
 
     fn about(&self) -> &'static str {
-        "Chooses one clustering: requirements first, then a weighted mean of ranks, with a reason for each candidate"
+        "Choose one clustering: requirements first, then a weighted mean of ranks, with a reason for each candidate"
     }
 
     fn params(&self) -> &'static [Param] {
