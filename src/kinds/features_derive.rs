@@ -136,8 +136,10 @@ impl Kind for FeaturesDerive {
         let Some(recipe) = recipe.filter(|_| problems.is_empty()) else {
             return Err(StageError::Internal("unchecked expressions".to_string()));
         };
+        let table = ctx.table("table")?;
+        recipe.fits(&table.schema())?;
         let mut notes = Vec::new();
-        let table = recipe.apply(&ctx.table("table")?, ctx.work, &mut notes)?;
+        let table = recipe.apply(&table, ctx.work, &mut notes)?;
         notes.into_iter().for_each(|note| ctx.note(note));
         ctx.write("table", &table)
     }
@@ -169,6 +171,25 @@ fn recipe(params: &Value, problems: &mut Vec<Problem>) -> Option<Recipe> {
 }
 
 impl Recipe {
+    /// Checks the expressions against a table whose columns nobody knew before it was there, all of them at once. A
+    /// single mistake is left to whoever meets it, who knows more of it.
+    fn fits(&self, schema: &Schema) -> Result<(), StageError> {
+        let mut checked = Checked::default();
+        self.schema(schema, &mut checked);
+        if checked.problems.len() < 2 {
+            return Ok(());
+        }
+        let told = checked.problems.iter().map(|problem| {
+            let help = match problem.help.as_str() {
+                "" => String::new(),
+                help => format!("; {help}"),
+            };
+            format!("\n  `{}`: {}{help}", problem.path.join("."), problem.message)
+        });
+        let (n, told) = (checked.problems.len(), told.collect::<String>());
+        Err(StageError::Data(format!("input `table`: {n} mistakes{told}")))
+    }
+
     /// Returns the schema that a table of this schema becomes, and says what does not fit.
     fn schema(&self, schema: &Schema, checked: &mut Checked) -> Schema {
         let id = id_of(schema);

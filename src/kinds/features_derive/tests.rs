@@ -129,6 +129,20 @@ fn failures_name_column_row_and_id() {
     assert!(matches!(run(json!({ "where": "monetary" }), 1), Err(StageError::Data(_))));
 }
 
+/// Of several mistakes that only the table itself shows, one was told a run.
+#[test]
+fn mistakes_that_only_the_table_shows_are_told_together() {
+    let written = json!({
+        "columns": [["n", "montary"], ["half", "monetary / 2"], ["loud", "upper(monetary)"]],
+        "drop": ["x"],
+    });
+    let text = run(written, 1).unwrap_err().to_string();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(lines[0], "input `table`: 3 mistakes");
+    assert_eq!(lines[1], "  `columns.n`: there is no column `montary`; did you mean `monetary`?");
+    assert!(lines[2].starts_with("  `columns.loud`: ") && lines[3].starts_with("  `drop.0`: "));
+}
+
 #[test]
 fn the_columns_that_are_read_are_exact() {
     let written = json!({
