@@ -37,6 +37,9 @@ impl Project {
     /// # Errors
     /// If there is none.
     pub fn find(start: &Path) -> Result<Project, AppError> {
+        if !start.exists() {
+            return Err(AppError::Usage(format!("there is no folder `{}`", start.display())));
+        }
         let absolute = start.canonicalize().map_err(AppError::io("open", start))?;
         match absolute.ancestors().find(|dir| dir.join("pipelines").is_dir()) {
             Some(root) => Ok(Project { root: root.to_path_buf(), disk: Disk::default() }),

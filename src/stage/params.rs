@@ -307,6 +307,7 @@ impl Shape {
     pub fn describe(&self) -> String {
         match self {
             Shape::Bool => "true or false".to_string(),
+            Shape::Int { min: i64::MIN, max: i64::MAX } => "a whole number".to_string(),
             Shape::Int { min, max: i64::MAX } => format!("a whole number from {min} up"),
             Shape::Int { min, max } => format!("a whole number from {min} to {max}"),
             Shape::Float { min, max } if *min == f64::MIN && *max == f64::MAX => {

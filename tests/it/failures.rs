@@ -156,6 +156,9 @@ fn outside_a_project_the_help_says_what_to_do() {
     let said = project.say(&["run"]).expect(2);
     assert!(said.err.contains("orchestrate init"), "{}", said.err);
     project.say(&["nonsense"]).expect(2);
+    std::fs::remove_dir_all(&project.root).unwrap();
+    let said = project.say(&["status"]).expect(2);
+    assert!(said.err.contains("there is no folder `"), "{}", said.err);
     project.say(&["--help"]).expect(0);
 }
 

@@ -247,6 +247,16 @@ fn a_wrong_matrix_hides_nothing_and_is_told_once() {
     );
 }
 
+/// Each bound of a range that is no number was told beside an empty axis and a missing stage, with a limit that nobody
+/// has in mind.
+#[test]
+fn a_range_wants_whole_numbers() {
+    assert_eq!(
+        faults(&GOOD.replace("from: 2", "from: two")),
+        ["9:26 expected a whole number, found the text `two` []"]
+    );
+}
+
 /// A misspelt reference to a stage whose kind is misspelt too got no suggestion.
 #[test]
 fn a_stage_of_unknown_kind_can_still_be_meant() {

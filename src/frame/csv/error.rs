@@ -91,7 +91,7 @@ pub enum CsvError {
         difference: String,
     },
     /// A row with too few or too many fields.
-    #[error("{file}:{line}: expected {expected} fields, found {found}")]
+    #[error("{file}:{line}: expected {expected} field{}, found {found}", if *.expected == 1 { "" } else { "s" })]
     Ragged {
         /// The file's label.
         file: String,

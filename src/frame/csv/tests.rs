@@ -74,6 +74,7 @@ fn what_cannot_be_read_says_why() {
         ("a,b,a\n", "f.csv: the header has `a` twice, as columns 1 and 3; rename one"),
         ("a,b\n1,2\n\n1,2,3\n", "f.csv:4: expected 2 fields, found 3"),
         ("a,b\n\"x\ny\",2\n1\n", "f.csv:4: expected 2 fields, found 1"),
+        ("a\n1\n1,2\n", "f.csv:3: expected 1 field, found 2"),
         ("a,b\n1,\"2\n3,4\n", "f.csv:2: a quoted field starts here and is never closed"),
     ];
     for (text, expected) in cases {
