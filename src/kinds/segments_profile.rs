@@ -186,7 +186,7 @@ impl Kind for SegmentsProfile {
             traits: &words,
             map: map.as_ref(),
             leaderboard: leaderboard.as_ref().map(selection::leaderboard).transpose()?,
-            sweep: selection::sweep(ctx.candidates("candidates")),
+            sweep: selection::sweep(ctx.candidates("candidates"))?,
             drivers: drivers.as_ref().map(drivers::Drivers::html),
         };
         let page = story.html();

@@ -99,8 +99,12 @@ const SWEPT: [(&str, &str); 3] = [
 ];
 
 /// Returns charts of the candidates' figures by number of clusters; empty if there is nothing to draw.
-pub fn sweep(candidates: &[Candidate]) -> String {
-    let runs: Vec<Run> = candidates.iter().filter_map(run).collect();
+///
+/// # Errors
+/// If a candidate's metrics cannot be read.
+pub fn sweep(candidates: &[Candidate]) -> Result<String, StageError> {
+    let runs =
+        candidates.iter().filter_map(|c| run(c).transpose()).collect::<Result<Vec<_>, _>>()?;
     let mut families: Vec<&str> = Vec::new();
     for run in &runs {
         if !families.contains(&run.family.as_str()) {
@@ -114,10 +118,10 @@ pub fn sweep(candidates: &[Candidate]) -> String {
         }
     }
     if charts.is_empty() {
-        return charts;
+        return Ok(charts);
     }
     let names = (0..).zip(&families).map(|(i, name)| (i, page::value(name))).collect::<Vec<_>>();
-    format!("<div class=\"two\">\n{charts}</div>\n{}", chart::legend(&names))
+    Ok(format!("<div class=\"two\">\n{charts}</div>\n{}", chart::legend(&names)))
 }
 
 fn swept(runs: &[Run], families: &[&str], figure: usize, heading: &str) -> Option<String> {
@@ -152,9 +156,13 @@ fn swept(runs: &[Run], families: &[&str], figure: usize, heading: &str) -> Optio
     Some(frame.lines(&lines))
 }
 
-/// A candidate's figures; `None` without readable metrics.
-fn run(candidate: &Candidate) -> Option<Run> {
-    let metrics = candidate.table("metrics").ok()?;
+/// A candidate's figures; `None` for one that has none. Metrics that cannot be read are no reason to leave a candidate out:
+/// the page would be committed without it.
+fn run(candidate: &Candidate) -> Result<Option<Run>, StageError> {
+    if !candidate.ports.contains_key("metrics") {
+        return Ok(None);
+    }
+    let metrics = candidate.table("metrics")?;
     let figure = |name: &str| -> f64 {
         metrics.floats(name).ok().and_then(|v| v.first().copied()).unwrap_or(f64::NAN)
     };
@@ -163,7 +171,8 @@ fn run(candidate: &Candidate) -> Option<Run> {
     // Instances that differ in k alone are one line.
     let parts = candidate.name.split('/').filter(|part| !part.starts_with("k="));
     let family = parts.collect::<Vec<_>>().join("/");
-    (k.is_finite()).then(|| Run { family, k, figures: SWEPT.map(|(name, _)| figure(name)) })
+    let figures = SWEPT.map(|(name, _)| figure(name));
+    Ok(k.is_finite().then_some(Run { family, k, figures }))
 }
 
 fn least(values: &[f64]) -> Option<f64> {

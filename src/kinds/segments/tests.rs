@@ -9,13 +9,14 @@ use arrow::{
 use serde_json::{Value, json};
 
 use crate::{
+    base::hash::ContentHash,
     frame::{
         Table,
         table::{float_array, int_array, opt_text_array, segment_array, text_array},
     },
     kinds::{classify_logistic::ClassifyLogistic, segments_profile::SegmentsProfile},
     stage::{
-        ctx::{Arrivals, Candidate},
+        ctx::{Arrivals, Candidate, Input},
         error::StageError,
         kind::{Given, Kind},
         memory::{self, MemoryOutputs},
@@ -424,4 +425,20 @@ fn a_champion_of_other_columns_is_left_out_with_a_note() {
     let outputs = run_on(&arrivals, &json!({}), 1).unwrap();
     assert!(outputs.notes[0].contains("reads column `tells`"), "{:?}", outputs.notes);
     assert!(!page(&outputs).contains("<section id=\"drivers\">"));
+}
+
+/// A disk that failed once while the page was made left candidates out of its charts, and the page was kept.
+#[test]
+fn a_candidate_that_cannot_be_read_fails_the_page() {
+    let broken = Input::from_file("kmeans/k=2.metrics", ContentHash::of(b""), || {
+        Err(std::io::Error::other("the disk failed"))
+    });
+    let candidate = Candidate {
+        name: "kmeans/k=2".to_string(),
+        kind: "cluster.kmeans".to_string(),
+        params: json!({ "k": 2 }),
+        ports: [("metrics".to_string(), broken)].into(),
+    };
+    let error = super::selection::sweep(&[candidate]).unwrap_err().to_string();
+    assert!(error.contains("the disk failed"), "{error}");
 }
