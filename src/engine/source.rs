@@ -10,7 +10,12 @@ use crate::{
     base::{hash::ContentHash, names},
     engine::plan::Instance,
     stage::{ctx::Input, error::StageError},
-    store::{Store, disk::Disk, error::StoreError, objects::RAW},
+    store::{
+        Store,
+        disk::{Disk, Stat},
+        error::StoreError,
+        objects::RAW,
+    },
 };
 
 /// Where source files come from.
@@ -39,7 +44,10 @@ pub struct SourceFile {
     /// The hash of its bytes.
     pub hash: ContentHash,
     place: PathBuf,
+    /// Whether a copy is kept and read, rather than the file itself.
     keep: bool,
+    /// What the file looked like when it was hashed, where it is read itself.
+    seen: Option<Stat>,
 }
 
 impl Origin<'_> {
@@ -89,8 +97,9 @@ fn project_files(
         .into_iter()
         .map(|label| {
             let place = root.join(&label);
-            let hash = store.source_hash(&place).map_err(|e| source_error(&label, e))?;
-            Ok(SourceFile { label, hash, place, keep: instance.sources.snapshot })
+            let (hash, seen) = store.source_hash(&place).map_err(|e| source_error(&label, e))?;
+            let keep = instance.sources.snapshot;
+            Ok(SourceFile { label, hash, place, keep, seen: (!keep).then_some(seen) })
         })
         .collect()
 }
@@ -111,12 +120,14 @@ fn recorded_file(
                 place.display()
             )));
         }
-        return Ok(SourceFile { label: label.to_string(), hash: *hash, place, keep: false });
+        let label = label.to_string();
+        return Ok(SourceFile { label, hash: *hash, place, keep: false, seen: None });
     }
     let place = root.join(label);
     match recorded.source_hash(&place) {
-        Ok(found) if found == *hash => {
-            Ok(SourceFile { label: label.to_string(), hash: *hash, place, keep: false })
+        Ok((found, seen)) if found == *hash => {
+            let label = label.to_string();
+            Ok(SourceFile { label, hash: *hash, place, keep: false, seen: Some(seen) })
         }
         _ => Err(StageError::Source(format!(
             "the run read `{label}` ({}), of which no copy was kept and which has changed since",
@@ -145,13 +156,14 @@ impl SourceFile {
         Ok(Input::from_file(self.label.clone(), self.hash, open))
     }
 
-    /// Checks after a stage that a file without a kept copy did not change under it.
+    /// Checks after a stage that the file did not change under it. One that was read itself must not have been touched
+    /// either: it may have held other bytes for a while.
     ///
     /// # Errors
     /// If it did.
     pub fn check_unchanged(&self, store: &Store) -> Result<(), StageError> {
-        let now = store.source_hash(&self.place).map_err(|e| source_error(&self.label, e))?;
-        if now == self.hash {
+        let found = store.source_hash(&self.place).map_err(|e| source_error(&self.label, e))?;
+        if found.0 == self.hash && self.seen.is_none_or(|seen| seen == found.1) {
             return Ok(());
         }
         Err(source_error(&self.label, StoreError::Moved(PathBuf::from(&self.label))))

@@ -220,20 +220,21 @@ impl Store {
         self.disk.open(&self.object_path(hash, ext))
     }
 
-    /// Returns the hash of a source file, from memory if it has not been touched since it was last read.
+    /// Returns the hash of a source file, from memory if it has not been touched since it was last read, and the state
+    /// in which the file has it.
     ///
     /// # Errors
     /// If it is missing, or changes while it is read.
-    pub fn source_hash(&self, path: &Path) -> Result<ContentHash, StoreError> {
+    pub fn source_hash(&self, path: &Path) -> Result<(ContentHash, Stat), StoreError> {
         let before = self.require_stat(path)?;
         let name = self.memo_name(path);
         if let Some(hash) = self.memo.recall(&name, &before) {
-            return Ok(hash);
+            return Ok((hash, before));
         }
         let hash = self.hash_file(path)?;
         self.unchanged(path, &before)?;
         self.memo.note(&name, &before, hash);
-        Ok(hash)
+        Ok((hash, before))
     }
 
     /// Keeps a source file's bytes as an object. The mixed bytes of a file that changes meanwhile are kept under no name.

@@ -73,7 +73,7 @@ fn a_source_is_kept_under_the_hash_that_was_promised_or_not_at_all() {
     let store = temp.store();
     let source = temp.0.join("a.csv");
     fs::write(&source, b"a,b\n1,2\n").unwrap();
-    let hash = store.source_hash(&source).unwrap();
+    let (hash, _) = store.source_hash(&source).unwrap();
     store.snapshot(&source, &hash).unwrap();
     assert_eq!(store.read_object(&hash, objects::RAW).unwrap(), b"a,b\n1,2\n");
     fs::write(&source, b"a,b\n1,3\n").unwrap();
