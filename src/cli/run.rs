@@ -78,7 +78,9 @@ fn show(
             context.print(&summary);
         }
     }
-    context.say(&report::plain::failures(outcome, &context.err));
+    if outcome.first_failure().is_some() {
+        context.say(&report::plain::failures(outcome, &project.store()?, &context.err));
+    }
     context.say(&report::plain::last_line(outcome, &context.err));
     Ok(())
 }

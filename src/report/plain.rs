@@ -11,8 +11,14 @@ use crate::{
         reason,
         status::Standing,
     },
-    report::style::{Style, counted, duration},
-    store::records::{Reason, ReasonCode},
+    report::{
+        json,
+        style::{Style, counted, duration},
+    },
+    store::{
+        Store,
+        records::{Reason, ReasonCode},
+    },
 };
 
 /// Returns the line of an instance that reached its last state.
@@ -60,22 +66,46 @@ pub fn main_rows(report: &Report) -> Option<u64> {
         .rows
 }
 
-/// Returns the failures with what to do next; empty if there are none.
-pub fn failures(outcome: &Outcome, style: &Style) -> String {
+/// Returns the failures, each with what went in and what to run to see more; empty if there are none.
+pub fn failures(outcome: &Outcome, store: &Store, style: &Style) -> String {
     let mut out = String::new();
     for report in outcome.reports.iter().filter(|r| r.state == State::Failed) {
         let Some(error) = &report.error else { continue };
         out.push_str(&format!("{} stage `{}`: {error}\n", style.bad("error:"), report.name));
-        let instance = &outcome.plan.graph[report.node];
-        for edge in instance.inputs.iter().filter(|e| e.candidate.is_none()) {
-            let giver = &outcome.plan.graph[edge.from];
-            out.push_str(&style.dim(&format!(
-                "  input {}: orchestrate cat {}.{}\n",
-                edge.port, giver.name, edge.output
-            )));
+        // A store that cannot be written has nothing to do with what went in.
+        if !error.is_refusal() {
+            for line in inputs_of(outcome, report, store) {
+                out.push_str(&style.dim(&format!("  {line}\n")));
+            }
         }
     }
     out
+}
+
+/// Returns a line for each file and artifact that went into a stage, and what to run to see more.
+fn inputs_of(outcome: &Outcome, report: &Report, store: &Store) -> Vec<String> {
+    const MAX_SHOWN: usize = 8;
+    let mut lines: Vec<String> = report.files.iter().map(|f| format!("file: {f}")).collect();
+    let mut example = None;
+    for edge in &outcome.plan.graph[report.node].inputs {
+        let giver = outcome.reports.iter().find(|r| r.node == edge.from);
+        let Some((giver, output)) = giver.and_then(|g| Some((g, g.outputs.get(&edge.output)?)))
+        else {
+            continue;
+        };
+        let name = format!("{}.{}", giver.name, edge.output);
+        let path = json::relative_path(store, output);
+        lines.push(format!("input {}: {name}, {path}", edge.port));
+        example.get_or_insert(name);
+    }
+    if lines.len() > MAX_SHOWN {
+        let more = counted(lines.len() - MAX_SHOWN, "other", "others");
+        lines.truncate(MAX_SHOWN);
+        lines.push(format!("and {more}: orchestrate explain {} --key", report.name));
+    }
+    let cat = example.map(|name| format!("orchestrate cat {name}, ")).unwrap_or_default();
+    lines.push(format!("more: {cat}orchestrate explain {}", report.name));
+    lines
 }
 
 /// Returns the one line that ends a run.
