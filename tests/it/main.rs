@@ -5,6 +5,7 @@ mod cache;
 mod classify;
 mod cli;
 mod cluster_real;
+mod crash;
 mod failures;
 mod features;
 mod foreign;
