@@ -11,6 +11,7 @@ mod features;
 mod foreign;
 mod golden;
 mod identity;
+mod moving;
 mod predict;
 mod processes;
 mod project;

@@ -107,9 +107,22 @@ impl From<Output> for Said {
 impl Project {
     /// Makes a project with `pipeline` as its only pipeline and no data.
     pub fn empty(pipeline: &str) -> Project {
+        Project::under(&std::env::temp_dir(), pipeline)
+    }
+
+    /// Makes one in memory where that can be had, for tests that make hundreds of them.
+    pub fn in_memory(pipeline: &str) -> Project {
+        let memory = Path::new("/dev/shm");
+        match memory.is_dir() {
+            true => Project::under(memory, pipeline),
+            false => Project::empty(pipeline),
+        }
+    }
+
+    fn under(folder: &Path, pipeline: &str) -> Project {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let n = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let root = std::env::temp_dir().join(format!("orchestrate-it-{}-{n}", std::process::id()));
+        let root = folder.join(format!("orchestrate-it-{}-{n}", std::process::id()));
         let _ = fs::remove_dir_all(&root);
         let project = Project { root };
         project.write("pipelines/small.yaml", pipeline);
