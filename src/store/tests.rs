@@ -6,7 +6,7 @@ use super::{
     checksum::Check, disk::Disk, error::StoreError, objects::Health, records::*, runs::RunRefError,
     *,
 };
-use crate::base::hash::{ContentHash, RunId};
+use crate::base::hash::{ContentHash, RunId, StageKey};
 
 struct Temp(PathBuf);
 
@@ -157,6 +157,52 @@ fn the_view_follows_and_is_pruned() {
     store.prune_latest("p", &[PathBuf::from("kmeans/k=2/labels.parquet")].into()).unwrap();
     assert!(file.exists() && !store.root().join("latest/p/gone").exists());
     assert!(store.link_latest("p", "../../..", "x", &one, "parquet").is_err());
+}
+
+#[test]
+fn a_record_that_is_not_what_its_name_says_counts_as_none() {
+    let temp = Temp::new("records");
+    let store = temp.store();
+    let preimage = Preimage {
+        kind: "k".to_string(),
+        version: 1,
+        params: serde_json::json!({}),
+        inputs: Default::default(),
+        files: vec![],
+        env: Default::default(),
+    };
+    let key = StageKey::of(b"key");
+    let record = KeyRecord {
+        format: FORMAT,
+        key,
+        preimage,
+        outputs: Default::default(),
+        raw: vec![],
+        seconds: 1.0,
+        notes: vec![],
+    };
+    store.put_key_record(&record).unwrap();
+    assert_eq!(store.key_record(&key).unwrap(), Some(record.clone()));
+    let path = |key: &StageKey| {
+        let hex = key.to_hex();
+        store.root().join("keys").join(&hex[..2]).join(format!("{hex}.json"))
+    };
+    let text = fs::read_to_string(path(&key)).unwrap();
+    for damaged in [
+        text[..text.len() / 2].to_string(),
+        text.replace("\"seconds\"", "\"sceonds\""),
+        text.replace(&format!("\"format\":{FORMAT}"), "\"format\":999"),
+        text.replace(&key.to_hex(), &StageKey::of(b"other").to_hex()),
+        String::new(),
+    ] {
+        fs::write(path(&key), &damaged).unwrap();
+        assert_eq!(store.key_record(&key).unwrap(), None, "{damaged}");
+    }
+    store.put_history(&entry(None, &[])).unwrap();
+    fs::write(store.root().join("history/1.json"), "{").unwrap();
+    assert_eq!(store.history().unwrap().count(), 1);
+    fs::write(store.root().join("state/p.json"), "{").unwrap();
+    assert_eq!(store.pipeline_state("p").unwrap(), PipelineState::default());
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod crash;
 mod failures;
 mod features;
 mod foreign;
+mod format;
 mod golden;
 mod habits;
 mod identity;
