@@ -11,6 +11,7 @@ use crate::{
     base::names,
     engine::plan::{self, Overrides, Plan},
     kinds,
+    stage::{error::StageError, work::Cancel},
     store::{Store, disk::Disk},
 };
 
@@ -76,6 +77,28 @@ impl Project {
     /// If the medium refuses.
     pub fn store_for_writing(&self) -> Result<Store, AppError> {
         Ok(Store::create(&self.root.join("artifacts"), self.disk.clone())?)
+    }
+
+    /// Opens the store, damaged as it may be.
+    pub(super) fn store_for_repair(&self) -> Result<Store, AppError> {
+        Ok(Store::open_damaged(&self.root().join("artifacts"), self.disk.clone())?)
+    }
+
+    /// Opens the store for removing and moving, once no other process holds it.
+    pub(super) fn store_alone(
+        &self,
+        cancel: &Cancel,
+        waiting: &dyn Fn(),
+    ) -> Result<Store, AppError> {
+        let told = std::cell::Cell::new(false);
+        let wait = || {
+            if !told.replace(true) {
+                waiting();
+            }
+            !cancel.is_cancelled()
+        };
+        let store = Store::open_alone(&self.root().join("artifacts"), self.disk.clone(), &wait)?;
+        store.ok_or(AppError::Stage(StageError::Cancelled))
     }
 
     /// Reads the pipeline that a person means by `name`: a name under `pipelines/`, a path, or nothing for the

@@ -97,6 +97,11 @@ impl Recorded {
         Origin::Recorded { files: &self.files, store, root: project.root(), env: &self.env }
     }
 
+    /// Returns the source files that the run read: relative paths and hashes.
+    pub fn sources(&self) -> impl Iterator<Item = (&str, &ContentHash)> {
+        self.files.values().flatten().map(|(label, hash)| (label.as_str(), hash))
+    }
+
     /// Returns the recorded stage instance called `name`.
     pub fn stage(&self, name: &str) -> Option<&crate::store::records::ManifestStage> {
         self.manifest.stages.iter().find(|s| s.name == name)

@@ -6,7 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
     cli::{
-        cat, dag, diff, explain, generate, history, init, kinds,
+        cat, dag, diff, explain,
+        fsck::FsckArgs,
+        generate, history, init, kinds,
         predict::PredictArgs,
         reproduce::{ReproduceArgs, RestoreArgs},
         sample::command as sample,
@@ -92,6 +94,8 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// Put a past run's artifacts and pipeline back
     Restore(RestoreArgs),
+    /// Check every byte of the store against its name
+    Fsck(FsckArgs),
     /// Print the JSON Schema of pipeline files, for editors
     Schema,
     /// List the kinds of stages, or tell about one

@@ -9,6 +9,7 @@ mod dag;
 mod diff;
 mod exit;
 mod explain;
+mod fsck;
 mod generate;
 mod history;
 mod init;
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Command::Predict(args) => predict::predict(&context, args),
         Command::Reproduce(args) => reproduce::reproduce(&context, args),
         Command::Restore(args) => reproduce::restore(&context, args),
+        Command::Fsck(args) => fsck::fsck(&context, args),
         Command::Schema => generate::schema(&context),
         Command::Kinds(args) => kinds::kinds(&context, args),
         Command::Completions(args) => generate::completions(&context, args),

@@ -86,15 +86,20 @@ fn when_kind(kind: &dyn Kind) -> Value {
     })
 }
 
+/// Returns the bytes of the schema's file.
+pub fn file_bytes() -> Vec<u8> {
+    format!("{:#}\n", pipeline()).into_bytes()
+}
+
 /// Writes the schema into the store if it differs from what is there.
 ///
 /// # Errors
 /// If the medium refuses.
 pub fn refresh(store: &Store) -> Result<(), StoreError> {
     let path = store.root().join("schema").join("pipeline.json");
-    let text = format!("{:#}\n", pipeline());
+    let bytes = file_bytes();
     match store.disk().read_optional(&path)? {
-        Some(present) if present == text.as_bytes() => Ok(()),
-        _ => store.write_atomic(&path, text.as_bytes()),
+        Some(present) if present == bytes => Ok(()),
+        _ => store.write_atomic(&path, &bytes),
     }
 }

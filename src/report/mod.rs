@@ -6,6 +6,7 @@ pub mod diff;
 pub mod error;
 pub mod explain;
 pub mod frame;
+pub mod fsck;
 pub mod grid;
 pub mod history;
 pub mod json;

@@ -21,6 +21,9 @@ use crate::{
     },
 };
 
+/// What is said while others hold a store that is wanted alone.
+pub const WAITING: &str = "waiting for a run that is going on\n";
+
 /// Returns the line of an instance that reached its last state.
 pub fn report_line(report: &Report, verbose: bool, style: &Style) -> String {
     let word = format!("{:>9}", report.state.word());

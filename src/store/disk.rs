@@ -55,6 +55,21 @@ pub struct Stat {
     pub inode: u64,
 }
 
+/// What lies under a path; a link is not followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// Nothing.
+    Absent,
+    /// A file of so many bytes.
+    File(u64),
+    /// A folder.
+    Folder,
+    /// A symbolic link.
+    Link,
+    /// A pipe, a socket, a device.
+    Other,
+}
+
 /// One name in a folder.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Entry {
@@ -405,6 +420,22 @@ impl Disk {
         }
         entries.sort();
         Ok(entries)
+    }
+
+    /// Tells what lies under a path.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn thing(&self, path: &Path) -> Result<Thing, StoreError> {
+        self.pass("look at", path)?;
+        match fs::symlink_metadata(path) {
+            Ok(metadata) if metadata.is_file() => Ok(Thing::File(metadata.len())),
+            Ok(metadata) if metadata.is_dir() => Ok(Thing::Folder),
+            Ok(metadata) if metadata.is_symlink() => Ok(Thing::Link),
+            Ok(_) => Ok(Thing::Other),
+            Err(error) if is_absence(&error) => Ok(Thing::Absent),
+            Err(error) => Err(StoreError::io("look at", path)(error)),
+        }
     }
 
     /// Tells whether an open file still has the name under which it was opened.

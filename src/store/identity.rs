@@ -35,6 +35,11 @@ impl Identity {
         (identity.text() == text).then_some(identity)
     }
 
+    /// Tells whether these are the bytes of an identity file.
+    pub(super) fn is_sound(bytes: &[u8]) -> bool {
+        std::str::from_utf8(bytes).ok().and_then(Identity::parse).is_some()
+    }
+
     fn text(&self) -> String {
         let check = ContentHash::of(&self.0).to_hex();
         format!("{} {}\n", blake3::Hash::from_bytes(self.0).to_hex(), &check[..CHECK_DIGITS])

@@ -41,7 +41,12 @@ pub enum Role {
     Schema,
     /// Files in the making.
     Temp,
+    /// What `fsck --repair` moved aside.
+    Aside,
 }
+
+/// Files that older layouts had and that nothing reads any more.
+pub const FORMER: &[&str] = &["memo.json"];
 
 /// Every place of a store.
 pub const PLACES: &[Place] = &[
@@ -59,16 +64,17 @@ pub const PLACES: &[Place] = &[
     Place { name: "receipts", role: Role::Receipts },
     Place { name: "schema", role: Role::Schema },
     Place { name: "tmp", role: Role::Temp },
+    Place { name: "lost+found", role: Role::Aside },
 ];
 
 impl Role {
     /// Returns true if it is a file of its own and not a folder.
-    pub fn is_file(self) -> bool {
+    pub fn is_a_file(self) -> bool {
         matches!(self, Role::Mark | Role::Identity | Role::Memo)
     }
 
     /// Returns true for a folder that every store has from the beginning.
     pub fn is_made_at_once(self) -> bool {
-        !self.is_file()
+        !self.is_a_file() && self != Role::Aside
     }
 }

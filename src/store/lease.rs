@@ -85,6 +85,11 @@ impl Store {
         }
     }
 
+    /// The same for one who only reads, where the store cannot be written or has no locks yet: nothing is held then.
+    pub fn hold_for_reading(&mut self) {
+        self.hold = self.hold_shared().ok();
+    }
+
     /// Holds the store alone, for removing from it. Returns `None` while anybody else holds it.
     ///
     /// # Errors

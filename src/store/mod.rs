@@ -4,6 +4,7 @@
 pub mod checksum;
 pub mod disk;
 pub mod error;
+pub mod fsck;
 pub mod identity;
 pub mod latest;
 pub mod layout;
@@ -13,6 +14,7 @@ pub mod objects;
 pub mod packed;
 pub mod receipt;
 pub mod records;
+mod retired;
 pub mod runs;
 
 use std::path::{Path, PathBuf};
@@ -47,6 +49,59 @@ impl Store {
         };
         store.layout()?;
         Ok(store)
+    }
+
+    /// Opens the store for looking at what is wrong with it: a mark that cannot be read does not stop this, one of a
+    /// newer program does.
+    ///
+    /// # Errors
+    /// If a newer program wrote it.
+    pub fn open_damaged(root: &Path, disk: Disk) -> Result<Store, StoreError> {
+        match Store::open(root, disk.clone()) {
+            Err(StoreError::Damaged { .. } | StoreError::Io { .. }) => Ok(Store {
+                root: root.to_path_buf(),
+                memo: Memo::new(root.join("memo"), &disk),
+                disk,
+                hold: None,
+            }),
+            other => other,
+        }
+    }
+
+    /// Opens the store, damaged as it may be, and holds it alone, for removing and moving. While others hold it this
+    /// waits; `wait` is called now and then meanwhile, and ends it by returning false. Returns `None` then.
+    ///
+    /// # Errors
+    /// If the medium refuses, a newer program wrote it, or the file system knows no locks.
+    pub fn open_alone(
+        root: &Path,
+        disk: Disk,
+        wait: &dyn Fn() -> bool,
+    ) -> Result<Option<Store>, StoreError> {
+        let mut store = Store::open_damaged(root, disk)?;
+        for place in layout::PLACES.iter().filter(|p| p.role.is_made_at_once()) {
+            store.disk.create_dir_all(&store.root.join(place.name))?;
+        }
+        loop {
+            store.hold = store.try_hold_alone()?;
+            if store.hold.is_some() {
+                return Ok(Some(store));
+            }
+            if !wait() {
+                return Ok(None);
+            }
+            std::thread::sleep(lease::PATIENCE);
+        }
+    }
+
+    /// Lets others hold the store beside this process again.
+    ///
+    /// # Errors
+    /// If the medium refuses.
+    pub fn share(&mut self) -> Result<(), StoreError> {
+        self.hold = None;
+        self.hold = Some(self.hold_shared()?);
+        Ok(())
     }
 
     /// Opens the store for writing, makes its folders, and holds it so that nothing is removed from it meanwhile.
@@ -138,6 +193,11 @@ impl Store {
 /// Returns what `FORMAT` holds.
 fn mark() -> String {
     format!("orchestrate store {LAYOUT}\n")
+}
+
+/// Tells whether `FORMAT` holds what this program or an older one writes, to the byte.
+fn is_mark(bytes: &[u8]) -> bool {
+    (1..=LAYOUT).any(|layout| bytes == format!("orchestrate store {layout}\n").as_bytes())
 }
 
 #[cfg(test)]

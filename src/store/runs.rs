@@ -346,14 +346,19 @@ impl Store {
         self.put(text.as_bytes(), "yaml")
     }
 
+    /// Returns where the record of a key lies or would lie, relative to the store's folder.
+    pub fn key_file(&self, key: &StageKey) -> PathBuf {
+        self.relative(&self.key_path(key))
+    }
+
     /// Returns where the record of a key lies or would lie.
-    fn key_path(&self, key: &StageKey) -> PathBuf {
+    pub(super) fn key_path(&self, key: &StageKey) -> PathBuf {
         let hex = key.to_hex();
         self.root.join("keys").join(&hex[..2]).join(format!("{hex}.json"))
     }
 
     /// Returns where the manifest of a run lies or would lie.
-    fn manifest_path(&self, id: &RunId) -> PathBuf {
+    pub(super) fn manifest_path(&self, id: &RunId) -> PathBuf {
         self.root.join("runs").join(format!("{id}.json"))
     }
 
@@ -365,7 +370,7 @@ impl Store {
     }
 
     /// Returns where a history entry waits while its manifest has no name yet, or no name any more.
-    fn waiting_entry_path(&self, stem: &str) -> PathBuf {
+    pub(super) fn waiting_entry_path(&self, stem: &str) -> PathBuf {
         let (time, pid) = stem.split_once('-').unwrap_or((stem, "0"));
         self.root.join("tmp").join(format!("{WAITING}-{pid}-{time}"))
     }
@@ -381,7 +386,7 @@ impl Store {
 }
 
 /// Returns the name under which a key's record has its checksum.
-fn key_name(key: &StageKey) -> String {
+pub(super) fn key_name(key: &StageKey) -> String {
     format!("keys/{key}")
 }
 
@@ -391,8 +396,14 @@ pub(super) fn history_name(path: &Path) -> String {
 }
 
 /// Returns the name under which a pipeline's state has its checksum.
-fn state_name(pipeline: &str) -> String {
+pub(super) fn state_name(pipeline: &str) -> String {
     format!("state/{pipeline}")
+}
+
+/// Returns the name of the history entry that waits in `tmp` as the file called `name`, if it is one.
+pub(super) fn waiting_stem(name: &str) -> Option<String> {
+    let (pid, time) = name.strip_prefix(WAITING)?.strip_prefix('-')?.split_once('-')?;
+    Some(format!("{time}-{pid}"))
 }
 
 fn history_stem() -> String {

@@ -10,6 +10,7 @@ mod failures;
 mod features;
 mod foreign;
 mod format;
+mod fsck;
 mod golden;
 mod habits;
 mod identity;
