@@ -8,6 +8,7 @@ use crate::{
     cli::{
         cat, dag, diff, explain,
         fsck::FsckArgs,
+        gc::GcArgs,
         generate, history, init, kinds,
         predict::PredictArgs,
         reproduce::{ReproduceArgs, RestoreArgs},
@@ -94,8 +95,12 @@ pub enum Command {
     Reproduce(ReproduceArgs),
     /// Put a past run's artifacts and pipeline back
     Restore(RestoreArgs),
+    /// Show what no kept run needs and what it would cost again; remove it with --yes
+    Gc(GcArgs),
     /// Check every byte of the store against its name
     Fsck(FsckArgs),
+    /// Show what the store holds and how large it is
+    Du,
     /// Print the JSON Schema of pipeline files, for editors
     Schema,
     /// List the kinds of stages, or tell about one

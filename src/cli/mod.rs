@@ -7,9 +7,11 @@ mod check;
 mod context;
 mod dag;
 mod diff;
+mod du;
 mod exit;
 mod explain;
 mod fsck;
+mod gc;
 mod generate;
 mod history;
 mod init;
@@ -54,7 +56,9 @@ pub fn main() -> ExitCode {
         Command::Predict(args) => predict::predict(&context, args),
         Command::Reproduce(args) => reproduce::reproduce(&context, args),
         Command::Restore(args) => reproduce::restore(&context, args),
+        Command::Gc(args) => gc::gc(&context, args),
         Command::Fsck(args) => fsck::fsck(&context, args),
+        Command::Du => du::du(&context),
         Command::Schema => generate::schema(&context),
         Command::Kinds(args) => kinds::kinds(&context, args),
         Command::Completions(args) => generate::completions(&context, args),

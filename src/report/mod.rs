@@ -3,10 +3,12 @@
 
 pub mod dag;
 pub mod diff;
+pub mod du;
 pub mod error;
 pub mod explain;
 pub mod frame;
 pub mod fsck;
+pub mod gc;
 pub mod grid;
 pub mod history;
 pub mod json;

@@ -5,6 +5,7 @@ pub mod checksum;
 pub mod disk;
 pub mod error;
 pub mod fsck;
+pub mod gc;
 pub mod identity;
 pub mod latest;
 pub mod layout;
@@ -16,6 +17,7 @@ pub mod receipt;
 pub mod records;
 mod retired;
 pub mod runs;
+pub mod usage;
 
 use std::path::{Path, PathBuf};
 

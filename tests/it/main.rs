@@ -11,6 +11,7 @@ mod features;
 mod foreign;
 mod format;
 mod fsck;
+mod gc;
 mod golden;
 mod habits;
 mod identity;

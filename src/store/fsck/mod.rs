@@ -14,6 +14,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(super) use objects::name_of;
+pub(super) use places::link_target;
 pub use repair::{Fate, Handled};
 
 use crate::{
