@@ -3,6 +3,8 @@
 //! The reader stops at the first syntax error, but passes duplicate keys through, so that they can be
 //! reported together with everything else that is wrong.
 
+mod plain;
+
 use std::fmt;
 
 use serde::{
@@ -27,6 +29,11 @@ const MAX_DEPTH: usize = 64;
 /// # Errors
 /// The first syntax error, located.
 pub fn read(text: &str) -> Result<Node, Fault> {
+    plain::read(text).map_or_else(|| read_fully(text), Ok)
+}
+
+/// Reads any `text`, ordinary or not.
+fn read_fully(text: &str) -> Result<Node, Fault> {
     let options = serde_yaml::options! {
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
         strict_booleans: true,
