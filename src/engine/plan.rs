@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap, HashSet},
+    collections::{BTreeMap, BinaryHeap, HashSet},
 };
 
 use arrow::datatypes::SchemaRef;
@@ -128,7 +128,7 @@ pub fn compile(text: &str, catalog: Catalog, overrides: &Overrides) -> Result<Pl
         Ok(root) => root,
         Err(fault) => return Err(PlanError::Invalid(vec![fault])),
     };
-    let spec = Spec::read(&root, &mut faults);
+    let spec = Spec::read(root, &mut faults);
     let params = resolve_params(&spec, overrides)?;
     let mut lost = HashSet::new();
     let expanded = expand::expand(&spec, &params, catalog, &mut lost, &mut faults);
@@ -228,7 +228,7 @@ fn build(
     if order.len() < graph.node_count() {
         report_cycles(&graph, &written, faults);
     } else {
-        check_kinds(&graph, &order, &written, faults, &mut notes);
+        check_kinds(&mut graph, &order, &written, faults, &mut notes);
     }
     let params = params.iter().map(|(k, v)| (k.clone(), v.to_json())).collect();
     Plan { pipeline: pipeline.to_string(), params, graph, order, notes }
@@ -293,29 +293,29 @@ fn report_cycles(graph: &DiGraph<Instance, ()>, written: &[Written], faults: &mu
 /// Lets every kind check its parameters and hands known schemas down the edges. An input that could not be connected
 /// is one whose schema is not known, so that a mistake elsewhere hides none here.
 fn check_kinds(
-    graph: &DiGraph<Instance, ()>,
+    graph: &mut DiGraph<Instance, ()>,
     order: &[NodeIndex],
     written: &[Written],
     faults: &mut Vec<Fault>,
     notes: &mut Vec<(String, String)>,
 ) {
-    let mut known: HashMap<(NodeIndex, String), SchemaRef> = HashMap::new();
+    let mut known: Vec<BTreeMap<String, SchemaRef>> = vec![BTreeMap::new(); graph.node_count()];
     for &index in order {
-        let (instance, written) = (&graph[index], &written[index.index()]);
+        let (instance, written) = (&mut graph[index], &written[index.index()]);
         if !written.sound {
             continue;
         }
         let mut inputs: BTreeMap<String, Option<SchemaRef>> =
             written.ports.iter().map(|port| (port.clone(), None)).collect();
         for edge in instance.inputs.iter().filter(|e| e.candidate.is_none()) {
-            let schema = known.get(&(edge.from, edge.output.clone())).cloned();
+            let schema = known[edge.from.index()].get(&edge.output).cloned();
             inputs.insert(edge.port.clone(), schema);
         }
-        let given = Given { params: instance.params.clone(), inputs };
+        // Lent for the while, since parameters may be large.
+        let given = Given { params: std::mem::take(&mut instance.params), inputs };
         let checked = instance.kind.check(&given);
-        for (port, schema) in checked.schemas {
-            known.insert((index, port), schema);
-        }
+        instance.params = given.params;
+        known[index.index()] = checked.schemas;
         notes.extend(checked.notes.into_iter().map(|note| (instance.name.clone(), note)));
         for problem in checked.problems {
             let mut at = written.with.locate(&problem.path);

@@ -1,6 +1,8 @@
 //! The shape of a pipeline file: which keys there are and of what type. It does not know kinds, and resolves
 //! no reference.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::{
     base::{
         names,
@@ -67,14 +69,17 @@ const STAGE_KEYS: &[&str] =
 
 impl Spec {
     /// Reads the tree of a pipeline file; everything wrong is added to `faults`.
-    pub fn read(root: &Node, faults: &mut Vec<Fault>) -> Spec {
-        find_duplicates(root, faults);
+    pub fn read(root: Node, faults: &mut Vec<Fault>) -> Spec {
+        find_duplicates(&root, faults);
         let mut spec = Spec::default();
-        let Some(entries) = mapping(root, "the pipeline", faults) else { return spec };
-        check_keys(entries, TOP_KEYS, "a pipeline", faults);
-        match root.get("pipeline") {
+        let at = root.at;
+        let Some(mut entries) = mapping(root, || "the pipeline".to_string(), faults) else {
+            return spec;
+        };
+        check_keys(&entries, TOP_KEYS, "a pipeline", faults);
+        match take(&mut entries, "pipeline") {
             None => faults.push(Fault::new(
-                root.at,
+                at,
                 "`pipeline` is missing",
                 "name the pipeline: `pipeline: customer-segmentation`",
             )),
@@ -83,66 +88,75 @@ impl Spec {
                 _ => faults.push(bad_name(node.at, "pipeline", &node.describe())),
             },
         }
-        spec.params = optional_mapping(root.get("params"), "`params`", faults);
+        spec.params = optional_mapping(take(&mut entries, "params"), "`params`", faults);
         for (key, value) in &spec.params {
             refuse_interpolation(&key.text, value, faults);
         }
-        for (key, node) in optional_mapping(root.get("profiles"), "`profiles`", faults) {
-            let changes = optional_mapping(Some(&node), "a profile", faults);
+        spec.read_profiles(take(&mut entries, "profiles"), faults);
+        match take(&mut entries, "stages") {
+            Some(stages) => spec.read_stages(stages, faults),
+            None => faults.push(Fault::new(at, "`stages` is missing", "")),
+        }
+        spec
+    }
+
+    fn read_profiles(&mut self, node: Option<Node>, faults: &mut Vec<Fault>) {
+        for (key, node) in optional_mapping(node, "`profiles`", faults) {
+            let changes = optional_mapping(Some(node), "a profile", faults);
             for (name, value) in &changes {
                 refuse_interpolation(&name.text, value, faults);
-                let known = spec.params.iter().map(|(k, _)| k.text.as_str());
+                let known = self.params.iter().map(|(k, _)| k.text.as_str());
                 if !known.clone().any(|k| k == name.text) {
                     let message =
                         format!("profile `{}` sets an unknown parameter `{}`", key.text, name.text);
                     faults.push(Fault::new(name.at, message, names::suggestion(&name.text, known)));
                 }
             }
-            spec.profiles.push((key, changes));
+            self.profiles.push((key, changes));
         }
-        match root.get("stages") {
-            Some(stages) => {
-                for (name, node) in mapping(stages, "`stages`", faults).unwrap_or(&[]) {
-                    spec.stages.extend(read_stage(name, node, faults));
-                }
-                if spec.stages.is_empty() && faults.is_empty() {
-                    faults.push(Fault::new(stages.at, "there are no stages", ""));
-                }
-            }
-            None => faults.push(Fault::new(root.at, "`stages` is missing", "")),
+    }
+
+    fn read_stages(&mut self, node: Node, faults: &mut Vec<Fault>) {
+        let at = node.at;
+        let stages = mapping(node, || "`stages`".to_string(), faults).unwrap_or_default();
+        self.stages.reserve(stages.len());
+        for (name, node) in stages {
+            self.stages.extend(read_stage(name, node, faults));
         }
-        spec
+        if self.stages.is_empty() && faults.is_empty() {
+            faults.push(Fault::new(at, "there are no stages", ""));
+        }
     }
 }
 
-fn read_stage(name: &Key, node: &Node, faults: &mut Vec<Fault>) -> Option<StageSpec> {
+fn read_stage(name: Key, node: Node, faults: &mut Vec<Fault>) -> Option<StageSpec> {
     if !names::is_stage_name(&name.text) {
         faults.push(bad_name(name.at, "stage", &format!("`{}`", name.text)));
     }
-    let entries = mapping(node, &format!("stage `{}`", name.text), faults)?;
-    check_keys(entries, STAGE_KEYS, "a stage", faults);
-    let uses = match node.get("uses") {
-        Some(uses) => word(uses, "`uses`", faults)?,
+    let mut entries = mapping(node, || format!("stage `{}`", name.text), faults)?;
+    check_keys(&entries, STAGE_KEYS, "a stage", faults);
+    let uses = match take(&mut entries, "uses") {
+        Some(uses) => word(&uses, "`uses`", faults)?,
         None => {
             let help = "name its kind, such as `uses: ingest.csv`; `orchestrate kinds` lists them";
             faults.push(Fault::new(name.at, format!("stage `{}` has no `uses`", name.text), help));
             return None;
         }
     };
-    let inputs = optional_mapping(node.get("inputs"), "`inputs`", faults)
+    let inputs = optional_mapping(take(&mut entries, "inputs"), "`inputs`", faults)
         .into_iter()
         .filter_map(|(port, value)| Some((port, read_input(&value, faults)?)))
         .collect();
     let empty = Node { at: name.at, val: Val::Map(Vec::new()) };
     Some(StageSpec {
-        name: name.clone(),
+        name,
         uses,
         inputs,
-        matrix: optional_mapping(node.get("matrix"), "`matrix`", faults),
-        with: node.get("with").cloned().unwrap_or(empty),
-        needs: words(node.get("needs"), "`needs`", faults),
-        timeout: node.get("timeout").and_then(|n| read_timeout(n, faults)),
-        retries: node.get("retries").map_or(0, |n| read_retries(n, faults)),
+        matrix: optional_mapping(take(&mut entries, "matrix"), "`matrix`", faults),
+        with: take(&mut entries, "with").unwrap_or(empty),
+        needs: words(take(&mut entries, "needs").as_ref(), "`needs`", faults),
+        timeout: take(&mut entries, "timeout").and_then(|n| read_timeout(&n, faults)),
+        retries: take(&mut entries, "retries").map_or(0, |n| read_retries(&n, faults)),
     })
 }
 
@@ -201,14 +215,21 @@ fn refuse_interpolation(name: &str, node: &Node, faults: &mut Vec<Fault>) {
     }
 }
 
+/// Up to how many keys looking through them is quicker than hashing them.
+const FEW: usize = 16;
+
 /// Reports every key that stands twice in one mapping, anywhere in the file.
 fn find_duplicates(node: &Node, faults: &mut Vec<Fault>) {
     match &node.val {
         Val::List(items) => items.iter().for_each(|item| find_duplicates(item, faults)),
         Val::Map(entries) => {
-            let mut seen = std::collections::HashMap::new();
-            for (key, value) in entries {
-                if let Some(first) = seen.insert(key.text.as_str(), key.at) {
+            let mut seen = HashMap::new();
+            for (i, (key, value)) in entries.iter().enumerate() {
+                let before = match entries.len() > FEW {
+                    true => seen.insert(key.text.as_str(), key.at),
+                    false => entries[..i].iter().rfind(|(k, _)| k.text == key.text).map(|e| e.0.at),
+                };
+                if let Some(first) = before {
                     let message = format!("the key `{}` stands twice", key.text);
                     let help = format!("first at line {}, column {}", first.line, first.column);
                     faults.push(Fault::new(key.at, message, help));
@@ -232,11 +253,15 @@ fn check_keys(entries: &[(Key, Node)], known: &[&str], what: &str, faults: &mut 
     }
 }
 
-fn mapping<'a>(node: &'a Node, what: &str, faults: &mut Vec<Fault>) -> Option<&'a [(Key, Node)]> {
-    match &node.val {
+fn mapping(
+    node: Node,
+    what: impl Fn() -> String,
+    faults: &mut Vec<Fault>,
+) -> Option<Vec<(Key, Node)>> {
+    match node.val {
         Val::Map(entries) => Some(entries),
         _ => {
-            let message = format!("{what} should be a mapping, found {}", node.describe());
+            let message = format!("{} should be a mapping, found {}", what(), node.describe());
             faults.push(Fault::new(node.at, message, ""));
             None
         }
@@ -244,16 +269,26 @@ fn mapping<'a>(node: &'a Node, what: &str, faults: &mut Vec<Fault>) -> Option<&'
 }
 
 /// Returns the entries of a mapping that may be left out, each key once.
-fn optional_mapping(node: Option<&Node>, what: &str, faults: &mut Vec<Fault>) -> Vec<(Key, Node)> {
-    let mut entries: Vec<(Key, Node)> = Vec::new();
-    if let Some(node) = node.filter(|n| n.val != Val::Null) {
-        for (key, value) in mapping(node, what, faults).unwrap_or(&[]) {
-            if !entries.iter().any(|(k, _)| k.text == key.text) {
-                entries.push((key.clone(), value.clone()));
+fn optional_mapping(node: Option<Node>, what: &str, faults: &mut Vec<Fault>) -> Vec<(Key, Node)> {
+    let Some(node) = node.filter(|n| n.val != Val::Null) else { return Vec::new() };
+    let mut entries = mapping(node, || what.to_string(), faults).unwrap_or_default();
+    if entries.len() <= FEW {
+        for i in (1..entries.len()).rev() {
+            if entries[..i].iter().any(|(k, _)| k.text == entries[i].0.text) {
+                entries.remove(i);
             }
         }
+    } else {
+        let mut seen = HashSet::new();
+        entries.retain(|(key, _)| seen.insert(key.text.clone()));
     }
     entries
+}
+
+/// Takes the first entry `key` out of a mapping.
+fn take(entries: &mut Vec<(Key, Node)>, key: &str) -> Option<Node> {
+    let at = entries.iter().position(|(k, _)| k.text == key)?;
+    Some(entries.remove(at).1)
 }
 
 fn word(node: &Node, what: &str, faults: &mut Vec<Fault>) -> Option<Word> {
@@ -274,5 +309,30 @@ fn words(node: Option<&Node>, what: &str, faults: &mut Vec<Fault>) -> Vec<Word> 
             items.iter().filter_map(|item| word(item, what, faults)).collect()
         }
         Some(node) => word(node, what, faults).into_iter().collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::yaml;
+
+    #[test]
+    fn duplicates_are_found_among_few_keys_and_among_many() {
+        for n_others in [1, 100] {
+            let others: String = (0..n_others).map(|i| format!("  p{i}: {i}\n")).collect();
+            let text =
+                format!("pipeline: p\nparams:\n  a: 1\n{others}  a: 2\n  a: 3\nstages: {{}}\n");
+            let mut faults = Vec::new();
+            let spec = Spec::read(yaml::read(&text).unwrap(), &mut faults);
+            let told: Vec<_> = faults.iter().map(|f| (f.at.line, f.help.as_str())).collect();
+            let last = format!("first at line {}, column 3", n_others + 4);
+            assert_eq!(
+                told,
+                [(n_others + 4, "first at line 3, column 3"), (n_others + 5, last.as_str())]
+            );
+            assert_eq!(spec.params.len(), n_others + 1);
+            assert_eq!(spec.params[0].1.val, Val::Int(1, "1".to_string()), "the first counts");
+        }
     }
 }

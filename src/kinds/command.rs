@@ -142,7 +142,7 @@ impl Kind for CommandKind {
 
     fn sources(&self, params: &Value) -> Sources {
         // Parameters that do not fit are reported elsewhere; there is nothing to read for them.
-        match serde_json::from_value::<Params>(params.clone()) {
+        match Params::deserialize(params) {
             Ok(Params { files, env, .. }) => {
                 Sources { files, snapshot: true, env, not_in_key: &[] }
             }
@@ -151,7 +151,7 @@ impl Kind for CommandKind {
     }
 
     fn check(&self, given: &Given) -> Checked {
-        let problems = match serde_json::from_value::<Params>(given.params.clone()) {
+        let problems = match Params::deserialize(&given.params) {
             Ok(params) => problems(&params, given),
             Err(_) => Vec::new(),
         };
