@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     app::{AppError, PipelineFile, Project, run::resolve},
     engine::{
+        outlook::{self, Outlook},
         plan::{Overrides, Plan},
         source::Origin,
         status::{self, Forecast},
@@ -53,5 +54,14 @@ impl Project {
                 force.contains(&n)
             })?;
         Ok(Survey { plan, file, forecasts })
+    }
+
+    /// Tells what a run that does what is due would take with `jobs` at work, by what past executions took.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn outlook(&self, survey: &Survey, jobs: usize) -> Result<Outlook, AppError> {
+        let store = self.store()?;
+        Ok(outlook::outlook(&survey.plan, &survey.forecasts, store.history()?, jobs))
     }
 }

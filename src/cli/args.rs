@@ -69,7 +69,7 @@ pub enum Command {
     Run(RunArgs),
     /// Show what a run would do, and why
     Status(StatusArgs),
-    /// Show what a run would do, and why
+    /// Show what a run would do, why, and what it would take
     Plan(StatusArgs),
     /// Tell why a stage has to run, or ran, down to the first cause
     Explain(explain::ExplainArgs),

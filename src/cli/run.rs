@@ -23,7 +23,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, AppError> {
             targets: args.target.clone(),
             force: args.force.clone(),
         };
-        return status::survey(context, args.pipeline.as_deref(), &options, false);
+        return status::foresee(context, args.pipeline.as_deref(), &options, false);
     }
     let project = context.project()?;
     if is_plain(context, args)

@@ -13,6 +13,8 @@ pub mod settle;
 pub mod source;
 pub mod status;
 
+pub mod outlook;
+
 pub mod event;
 pub mod exec;
 pub mod record;

@@ -14,6 +14,7 @@ pub mod history;
 pub mod json;
 pub mod kinds;
 pub mod live;
+pub mod outlook;
 pub mod plain;
 pub mod reproduction;
 pub mod style;

@@ -8,11 +8,12 @@ use crate::{
     base::hash::RunId,
     engine::{
         event::{Report, State},
+        outlook::Outlook,
         reason,
         status::Standing,
     },
     report::{
-        json,
+        json, outlook,
         style::{Style, counted, duration},
     },
     store::{
@@ -141,8 +142,8 @@ pub fn counts_line(
     format!("{} in {}{saved}; {run}\n", parts.join(", "), duration(seconds))
 }
 
-/// Returns the table of the states before a run.
-pub fn survey(survey: &Survey, verbose: bool, style: &Style) -> String {
+/// Returns the table of the states before a run; with an outlook, also what it would take.
+pub fn survey(survey: &Survey, outlook: Option<&Outlook>, verbose: bool, style: &Style) -> String {
     let mut out = String::new();
     let width = survey
         .forecasts
@@ -150,7 +151,9 @@ pub fn survey(survey: &Survey, verbose: bool, style: &Style) -> String {
         .map(|f| survey.plan.graph[f.node].name.chars().count())
         .max()
         .unwrap_or(0);
-    for forecast in &survey.forecasts {
+    let is_due = survey.forecasts.iter().any(|f| f.standing != Standing::Cached);
+    let outlook = outlook.filter(|_| is_due);
+    for (i, forecast) in survey.forecasts.iter().enumerate() {
         let name = &survey.plan.graph[forecast.node].name;
         let word = format!("{:>8}", forecast.standing.word());
         let word = match forecast.standing {
@@ -163,7 +166,8 @@ pub fn survey(survey: &Survey, verbose: bool, style: &Style) -> String {
             Some(error) => error.to_string(),
             None => reasons_text(&forecast.reasons),
         };
-        let line = format!("{word}  {name:width$}  {}", style.dim(&why));
+        let time = outlook.map_or_else(String::new, |o| outlook::column(&o.stages[i], style));
+        let line = format!("{word}  {name:width$}  {time}{}", style.dim(&why));
         out.push_str(line.trim_end());
         out.push('\n');
         if verbose && let Some(key) = forecast.key {
@@ -183,10 +187,11 @@ pub fn survey(survey: &Survey, verbose: bool, style: &Style) -> String {
         .collect();
     let all = counted(survey.forecasts.len(), "stage instance", "stage instances");
     out.push_str(&format!("{all}: {}", parts.join(", ")));
-    if seconds > 0.0 {
+    if outlook.is_none() && seconds > 0.0 {
         out.push_str(&format!("; what is due took {} before", duration(seconds)));
     }
     out.push('\n');
+    outlook.iter().for_each(|o| out.push_str(&outlook::last_line(o)));
     out
 }
 

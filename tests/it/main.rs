@@ -16,6 +16,7 @@ mod golden;
 mod habits;
 mod identity;
 mod moving;
+mod plan;
 mod predict;
 mod processes;
 mod project;
