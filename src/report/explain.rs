@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Explanation, KeyView, Link},
+    app::{Explanation, KeyView, Link, Made},
     engine::key::{ARTIFACT_FORMAT, KEY_FORMAT},
     report::{
         history::{tone, when},
@@ -51,9 +51,14 @@ fn render_link(link: &Link, margin: &str, rail: &str, style: &Style, out: &mut S
     }
     if link.told {
         head.push_str(&style.dim("  (above)"));
-    } else if let Some(started) = &link.when {
-        let why = if link.reasons.is_empty() && drawn.is_empty() { "" } else { ", because" };
-        head.push_str(&style.dim(&format!("  last ran {}{why}", when(started))));
+    } else {
+        if link.early_cutoff {
+            head.push_str(&style.dim("  its inputs came out the same"));
+        }
+        if link.state == "cached" {
+            let why = if link.reasons.is_empty() && drawn.is_empty() { "" } else { ", because" };
+            head.push_str(&style.dim(&format!("  {}{why}", made_by(link))));
+        }
     }
     out.push_str(&head);
     out.push('\n');
@@ -79,6 +84,18 @@ fn render_link(link: &Link, margin: &str, rail: &str, style: &Style, out: &mut S
     for (i, cause) in drawn.iter().enumerate() {
         let rail = if i + 1 == drawn.len() { "└─ " } else { "├─ " };
         render_link(cause, &margin, rail, style, out);
+    }
+}
+
+fn made_by(link: &Link) -> String {
+    match &link.made {
+        Some(Made { started, run: Some(run) }) => {
+            format!("made {} by run {}", when(started), &run.to_hex()[..12])
+        }
+        Some(Made { started, run: None }) => {
+            format!("made {} by a run that did not finish", when(started))
+        }
+        None => "made before what the history tells of".to_string(),
     }
 }
 
@@ -134,7 +151,9 @@ fn link_document(link: &Link) -> Value {
         "state": link.state,
         "reasons": link.reasons,
         "error": link.error,
-        "ran": link.when,
+        "early_cutoff": link.early_cutoff,
+        "ran": link.made.as_ref().map(|m| &m.started),
+        "made_by": link.made.as_ref().map(|m| m.run),
         "told": link.told,
         "causes": link.causes.iter().map(link_document).collect::<Vec<_>>(),
     })
@@ -147,12 +166,11 @@ pub fn keys(views: &[KeyView], style: &Style) -> String {
         if i > 0 {
             out.push('\n');
         }
-        let Some(preimage) = &view.preimage else {
-            let text = "its key is not known before what lies above has run";
-            out.push_str(&format!("{}  {}\n", style.bold(&view.stage), style.dim(text)));
-            continue;
+        let preimage = &view.preimage;
+        let key = match view.key {
+            Some(key) => key.to_hex(),
+            None => style.dim("no key yet; what is known of it:"),
         };
-        let key = view.key.map(|k| k.to_hex()).unwrap_or_default();
         out.push_str(&format!("{}  {key}\n", style.bold(&view.stage)));
         let mut line = |name: &str, text: &str| {
             out.push_str(&format!("  {}  {text}\n", style.dim(&format!("{name:8}"))));
@@ -163,6 +181,10 @@ pub fn keys(views: &[KeyView], style: &Style) -> String {
             params.iter().for_each(|(name, value)| line("param", &format!("{name} = {value}")));
         }
         preimage.inputs.iter().for_each(|(name, hash)| line("input", &format!("{name} = {hash}")));
+        for (name, giver) in &view.unknown {
+            line("input", &format!("{name} = {}", style.warn(&format!("known after {giver}"))));
+        }
+        view.error.iter().for_each(|error| line("file", &style.bad(error)));
         for (i, hash) in preimage.files.iter().enumerate() {
             // A name beside a hash is for people: only the bytes count.
             let name = view.files.get(i).map(|f| format!("  ({f})")).unwrap_or_default();
@@ -176,9 +198,11 @@ pub fn keys(views: &[KeyView], style: &Style) -> String {
 /// Returns the document of what went into keys.
 pub fn keys_document(views: &[KeyView]) -> Value {
     let one = |view: &KeyView| {
+        let unknown = |(input, giver): &(String, String)| json!({ "input": input, "after": giver });
         json!({
             "stage": view.stage, "key": view.key, "key_format": KEY_FORMAT,
-            "artifact_format": ARTIFACT_FORMAT, "preimage": view.preimage,
+            "artifact_format": ARTIFACT_FORMAT, "preimage": view.preimage, "files": view.files,
+            "unknown": view.unknown.iter().map(unknown).collect::<Vec<_>>(), "error": view.error,
         })
     };
     json!({ "format": FORMAT, "keys": views.iter().map(one).collect::<Vec<_>>() })
@@ -195,7 +219,8 @@ mod tests {
             state: state.to_string(),
             reasons,
             error: None,
-            when: None,
+            early_cutoff: false,
+            made: None,
             causes,
             told: false,
         }

@@ -179,7 +179,7 @@ fn explain_leads_to_the_first_cause_before_and_after_the_run() {
     assert_eq!(after["stages"][0]["state"], "ran");
     assert_eq!(after["first_causes"][0]["reason"]["code"], "param-changed");
     let cached = project.say(&["explain", "late"]).expect(0).out;
-    assert!(cached.contains("cached") && cached.contains("last ran"), "{cached}");
+    assert!(cached.contains("cached") && cached.contains("by run "), "{cached}");
     let keys = project.say(&["explain", "prepare", "--key", "--json"]).expect(0).json();
     assert_eq!(keys["keys"].as_array().map(Vec::len), Some(2));
     assert_eq!(keys["keys"][0]["preimage"]["kind"], "transform.fit");

@@ -25,3 +25,4 @@ mod shipped_data;
 mod signals;
 mod transform;
 mod unchanged;
+mod why;
