@@ -12,6 +12,17 @@ use crate::{
 /// Shows what a run would do.
 pub fn status(context: &Context, args: &StatusArgs) -> Result<ExitCode, AppError> {
     let project = context.project()?;
+    if args.target.is_empty()
+        && !context.verbose
+        && let Some(unchanged) =
+            project.unchanged(args.pipeline.as_deref(), &args.overrides.overrides())?
+    {
+        match context.json {
+            true => context.print_json(&report::unchanged::survey_document(&unchanged)?),
+            false => context.print(&report::unchanged::survey(&unchanged, &context.out)?),
+        }
+        return Ok(ExitCode::from(exit::DONE));
+    }
     let survey = project.survey(args.pipeline.as_deref(), &options(args))?;
     show(context, &project, &survey, None)?;
     Ok(ExitCode::from(exit::DONE))

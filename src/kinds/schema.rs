@@ -9,7 +9,7 @@ use crate::{
         kind::{Inputs, Kind},
         params,
     },
-    store::{Store, error::StoreError},
+    store::{Store, checksum, error::StoreError},
 };
 
 /// Returns the schema of a pipeline file.
@@ -86,9 +86,12 @@ fn when_kind(kind: &dyn Kind) -> Value {
     })
 }
 
+/// The name under which the schema's file has its checksum.
+pub const FILE: &str = "schema/pipeline.json";
+
 /// Returns the bytes of the schema's file.
 pub fn file_bytes() -> Vec<u8> {
-    format!("{:#}\n", pipeline()).into_bytes()
+    checksum::close(FILE, format!("{:#}", pipeline()).into_bytes())
 }
 
 /// Writes the schema into the store if it differs from what is there.
@@ -96,7 +99,7 @@ pub fn file_bytes() -> Vec<u8> {
 /// # Errors
 /// If the medium refuses.
 pub fn refresh(store: &Store) -> Result<(), StoreError> {
-    let path = store.root().join("schema").join("pipeline.json");
+    let path = store.root().join(FILE);
     let bytes = file_bytes();
     match store.disk().read_optional(&path)? {
         Some(present) if present == bytes => Ok(()),

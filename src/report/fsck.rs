@@ -128,7 +128,6 @@ fn word(harm: &Harm) -> &'static str {
         Harm::Misplaced(_) => "misplaced",
         Harm::Stray => "stray",
         Harm::Unreadable(_) => "unreadable",
-        Harm::Outdated => "outdated",
         Harm::NoEntry => "unlisted",
         _ => "damaged",
     }
@@ -143,7 +142,6 @@ fn fact(harm: &Harm) -> String {
         Harm::Stray => "it is no file of a store".to_string(),
         Harm::Unreadable(error) => error.clone(),
         Harm::Dangling(why) => format!("it {why}"),
-        Harm::Outdated => "it is not what this version of the program writes there".to_string(),
         Harm::NoEntry => "no execution of this run is recorded".to_string(),
     }
 }

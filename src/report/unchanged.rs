@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{AppError, Unchanged},
-    engine::event::State,
+    engine::{event::State, status::Standing},
     report::{
         json::{self, FORMAT},
         plain,
-        style::Style,
+        style::{Style, counted},
     },
 };
 
@@ -36,6 +36,49 @@ pub fn run_document(unchanged: &Unchanged) -> Result<Value, AppError> {
         "run": unchanged.run,
         "seconds": unchanged.seconds,
         "stages": json::stages(&unchanged.stages()?, unchanged.store()),
+        "counts": counts,
+    }))
+}
+
+/// Returns the table of the states before a run.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn survey(unchanged: &Unchanged, style: &Style) -> Result<String, AppError> {
+    let word = Standing::Cached.word();
+    let shown = style.good(&format!("{word:>8}"));
+    let mut out = String::new();
+    for stage in unchanged.stages()? {
+        out.push_str(&format!("{shown}  {}\n", stage.stage));
+    }
+    for (instance, note) in &unchanged.notes {
+        out.push_str(&style.dim(&format!("note: {instance}: {note}\n")));
+    }
+    let n = unchanged.n_stages;
+    let all =
+        counted(usize::try_from(n).unwrap_or(usize::MAX), "stage instance", "stage instances");
+    out.push_str(&format!("{all}: {n} {word}\n"));
+    Ok(out)
+}
+
+/// Returns the document of the states before a run.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn survey_document(unchanged: &Unchanged) -> Result<Value, AppError> {
+    let counts = Standing::ALL.map(|standing| (standing.word(), 0)).into_iter();
+    let mut counts: BTreeMap<&str, u64> = counts.collect();
+    counts.insert(Standing::Cached.word(), unchanged.n_stages);
+    let mut stages = json::stages(&unchanged.stages()?, unchanged.store());
+    for stage in stages.iter_mut().filter_map(Value::as_object_mut) {
+        // What a stage told when it ran is no part of what would happen.
+        stage.remove("notes");
+    }
+    Ok(json!({
+        "format": FORMAT,
+        "pipeline": unchanged.pipeline,
+        "run": null,
+        "stages": stages,
         "counts": counts,
     }))
 }

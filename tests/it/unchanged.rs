@@ -28,12 +28,17 @@ fn the_short_way_says_what_the_long_way_says() {
     project.run();
     assert_eq!(receipts(&project).len(), 1);
     let long = without_times(long_way(&project));
+    let status = |arguments: &[&str]| project.say(arguments).expect(0);
+    let long_status = status(&["status", "--json", "-v"]).json();
+    let long_table = status(&["status", "--target", "champion"]).out;
     // Without records the long way would run everything, so what follows is the short one.
     fs::rename(project.path("artifacts/keys"), project.path("artifacts/tmp/keys")).unwrap();
     assert_eq!(without_times(project.run()), long);
     let text = project.say(&["run"]).expect(0);
     assert!(text.err.starts_with("0 ran, 10 cached in "), "{}", text.err);
     assert!(text.err.contains("cache saved") && text.out.is_empty(), "{}", text.err);
+    assert_eq!(status(&["status", "--json"]).json(), long_status);
+    assert_eq!(status(&["status"]).out, long_table);
     fs::remove_dir(project.path("artifacts/keys")).unwrap();
     fs::rename(project.path("artifacts/tmp/keys"), project.path("artifacts/keys")).unwrap();
     // Every execution is in the history, and a run can be looked at wherever it was told.

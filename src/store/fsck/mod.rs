@@ -72,8 +72,6 @@ pub enum Harm {
     Unreadable(String),
     /// It names nothing that is there.
     Dangling(String),
-    /// It is not what this program writes there.
-    Outdated,
     /// It is a run of which no execution is recorded.
     NoEntry,
 }
@@ -89,7 +87,6 @@ impl Harm {
             Harm::Stray => "stray",
             Harm::Unreadable(_) => "unreadable",
             Harm::Dangling(_) => "dangling",
-            Harm::Outdated => "outdated",
             Harm::NoEntry => "no-history",
         }
     }
@@ -165,7 +162,7 @@ impl Store {
         }
         self.audit_root(&mut sheet)?;
         let ledger = records::audit(self, checks, &mut sheet)?;
-        places::audit(self, checks, &ledger, &mut sheet)?;
+        places::audit(self, &ledger, &mut sheet)?;
         objects::audit(self, checks, &ledger, &mut sheet)?;
         cross::audit(self, &ledger, &mut sheet)?;
         let touches = cross::touches(self, &ledger, &sheet)?;
