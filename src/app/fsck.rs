@@ -296,7 +296,8 @@ fn losses(
         let loss = Loss { path: path.to_path_buf(), touches: touches.to_vec(), why };
         lost.entry(path.to_path_buf()).or_insert(loss);
     };
-    for finding in &after.findings {
+    // A link that leads nowhere is no loss beside the object that it led to.
+    for finding in after.findings.iter().filter(|f| !f.path.starts_with("latest")) {
         let why = match reasons.get(&finding.path) {
             Some(why) => why.clone(),
             None => unrebuildable(&finding.path, &finding.harm),

@@ -146,6 +146,11 @@ fn fact(harm: &Harm) -> String {
     }
 }
 
+fn ends_in(finding: &Finding, endings: &[&str]) -> bool {
+    let ending = finding.path.extension().and_then(|e| e.to_str());
+    ending.is_some_and(|ending| endings.contains(&ending))
+}
+
 fn place(finding: &Finding) -> &str {
     finding.path.components().next().and_then(|c| c.as_os_str().to_str()).unwrap_or_default()
 }
@@ -195,6 +200,10 @@ fn outcome(handled: &Handled) -> String {
         Fate::Open => match (place(finding), &finding.harm) {
             (_, Harm::Stray) => "out of the way".to_string(),
             (_, Harm::NoEntry) => "its execution is recorded again".to_string(),
+            ("latest", _) => "leads to it again".to_string(),
+            ("objects", _) if ends_in(finding, &["raw", "yaml"]) => {
+                "kept again from the project".to_string()
+            }
             ("objects" | "keys", _) if finding.touches.is_empty() => {
                 "out of the way; made again if anything needs it".to_string()
             }

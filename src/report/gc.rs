@@ -33,12 +33,15 @@ pub fn text(collection: &Collection, style: &Style) -> String {
         }
     }
     if !plan.is_empty() {
-        out.push_str(&format!("computing it again would take {}\n", duration(plan.seconds)));
+        if plan.seconds > 0.0 {
+            out.push_str(&format!("computing it again would take {}\n", duration(plan.seconds)));
+        }
         out.push_str(&last_line(collection, &kept, style));
     }
     if plan.excess > 0 {
         out.push_str(&format!(
-            "{} still {} too large: tags, the newest runs, kept sources and what cannot be computed again stay\n",
+            "{} still {} too large: tags, the newest runs, kept sources, what cannot be computed again and \
+             lost+found stay\n",
             style.warn("note:"),
             bytes(plan.excess)
         ));

@@ -158,6 +158,7 @@ fn a_finding_says_where_what_for_whom_and_what_to_do() {
     let project = Project::small();
     let run = project.run();
     let table = project.object("best/leaderboard.parquet");
+    let link = project.path("artifacts/latest/small/best/leaderboard.parquet");
     crate::project::tamper(&table, |bytes| bytes[20] ^= 1);
     let said = project.say(&["fsck"]).expect(5);
     for expected in [
@@ -181,8 +182,18 @@ fn a_finding_says_where_what_for_whom_and_what_to_do() {
     assert_eq!(repaired["repair"]["executed"][0]["stage"], "best");
     let aside = repaired["findings"][0]["aside"].as_str().unwrap();
     assert!(aside.starts_with("artifacts/lost+found/") && project.path(aside).is_file());
+    assert!(link.is_file());
     project.say(&["fsck"]).expect(0);
     assert_eq!(project.run()["counts"]["cached"], 10);
+    // One that is gone comes back as well, and with it what its link leads to.
+    fs::remove_file(&table).unwrap();
+    assert_eq!(
+        project.say(&["fsck", "--json"]).expect(5).json()["findings"][0]["code"],
+        "dangling"
+    );
+    project.say(&["fsck", "--repair"]).expect(0);
+    assert!(link.is_file());
+    project.say(&["fsck"]).expect(0);
 }
 
 /// Whatever one bit does to whichever file, repair brings the same store back: artifacts are computed again, records

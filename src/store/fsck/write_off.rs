@@ -26,6 +26,9 @@ impl Store {
     /// # Errors
     /// If the medium refuses.
     pub fn write_off(&self, findings: &[Finding]) -> Result<(), StoreError> {
+        for finding in findings.iter().filter(|f| f.path.starts_with("latest")) {
+            self.set_aside(&finding.path)?;
+        }
         let missing = findings.iter().filter(|f| f.harm == Harm::Missing);
         let (mut objects, mut keys) = (HashSet::new(), HashSet::new());
         let (mut manifests, mut told) = (HashSet::new(), HashSet::new());
