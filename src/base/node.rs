@@ -51,6 +51,14 @@ pub struct Key {
     pub at: Span,
 }
 
+/// Returns at most `limit` characters of a text, and says so where there are more.
+pub fn shortened(text: &str, limit: usize) -> std::borrow::Cow<'_, str> {
+    match text.char_indices().nth(limit) {
+        Some((end, _)) => format!("{}...", &text[..end]).into(),
+        None => text.into(),
+    }
+}
+
 impl Node {
     /// Builds a tree without places from JSON, for defaults and tests.
     pub fn from_json(value: &Value) -> Node {
@@ -114,7 +122,7 @@ impl Node {
             Val::Null => "nothing".to_string(),
             Val::Bool(b) => format!("`{b}`"),
             Val::Int(_, raw) | Val::Float(_, raw) => format!("the number {raw}"),
-            Val::Text(s) => format!("the text `{s}`"),
+            Val::Text(s) => format!("the text `{}`", shortened(s, 200)),
             Val::List(_) => "a list".to_string(),
             Val::Map(_) => "a mapping".to_string(),
         }
