@@ -7,7 +7,10 @@ use petgraph::graph::NodeIndex;
 
 use crate::{
     app::{AppError, Project},
-    base::hash::{ContentHash, RunId},
+    base::{
+        hash::{ContentHash, RunId},
+        names,
+    },
     engine::{plan::Plan, replay, source::Origin},
     kinds,
     store::{
@@ -44,11 +47,20 @@ impl Project {
         };
         let labels: BTreeMap<String, Vec<String>> = entry
             .iter()
-            .flat_map(|e| e.stages.iter().map(|s| (s.stage.clone(), s.files.clone())))
+            .flat_map(|e| e.stages.iter().map(|s| (s.stage.clone(), labels(&s.files, is_own))))
             .collect();
         let files = replay::files(&manifest, &labels);
         let env = replay::env(&manifest);
         Ok(Recorded { id, manifest, entry, is_own, files, env })
+    }
+}
+
+/// Returns the paths of a stage's sources. A person's own may lie anywhere; those of a run that was copied here must not
+/// make this program look outside the project.
+fn labels(files: &[String], is_own: bool) -> Vec<String> {
+    match is_own || files.iter().all(|f| names::stays_inside(f)) {
+        true => files.to_vec(),
+        false => Vec::new(),
     }
 }
 
@@ -90,6 +102,14 @@ impl Recorded {
             commands.join(", "),
             self.id
         )))
+    }
+
+    /// Returns true if the pipeline file of an entry may be written to where the entry says: inside the project, and for
+    /// a run that was copied here only where pipelines lie.
+    pub fn may_put_back(&self, entry: &HistoryEntry) -> bool {
+        let is_pipeline = entry.file.starts_with("pipelines/")
+            && (entry.file.ends_with(".yaml") || entry.file.ends_with(".yml"));
+        names::stays_inside(&entry.file) && (self.is_own || is_pipeline)
     }
 
     /// Returns where the run's sources come from.

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use crate::{
@@ -135,11 +135,10 @@ impl Project {
         restored.n_files = keep.len();
         restored.folder = store.root().join("latest").join(pipeline);
         store.prune_latest(pipeline, &keep)?;
-        let Some(entry) = &recorded.entry else { return Ok(()) };
-        let relative = Path::new(&entry.file);
-        if !relative.components().all(|c| matches!(c, Component::Normal(_))) {
+        let Some(entry) = recorded.entry.as_ref().filter(|e| recorded.may_put_back(e)) else {
             return Ok(());
-        }
+        };
+        let relative = Path::new(&entry.file);
         let text = store.read_object(&entry.yaml, "yaml")?;
         let path = self.root().join(relative);
         let present = fs::read(&path).ok();
@@ -182,10 +181,6 @@ fn copy_out(
     for stage in &recorded.manifest.stages {
         for (port, output) in &stage.outputs {
             let relative = Path::new(&stage.name).join(format!("{port}.{}", output.ext));
-            if !relative.components().all(|c| matches!(c, Component::Normal(_))) {
-                let why = format!("names a stage `{}`", stage.name);
-                return Err(StoreError::damaged(store.root().join("runs"), why).into());
-            }
             write(&relative, &store.read_object(&output.hash, &output.ext)?)?;
             restored.n_files += 1;
         }

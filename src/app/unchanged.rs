@@ -62,7 +62,7 @@ impl Project {
         let file = self.pipeline(name)?;
         let store = self.store()?;
         let Some(receipt) = store.receipt(&file.label)? else { return Ok(None) };
-        let stands = receipt.question == question(&file, overrides)
+        let stands = receipt.question == question(&file, overrides, &store)?
             && receipt.env.iter().all(|(name, value)| std::env::var(name).ok() == *value)
             && receipt.patterns.iter().all(|(pattern, labels)| {
                 source::matches(pattern, self.root(), store.disk()).is_ok_and(|now| now == *labels)
@@ -140,7 +140,7 @@ impl Project {
             |p: &String| Some((p.clone(), source::matches(p, self.root(), store.disk()).ok()?));
         let Some(patterns) = patterns.into_iter().map(expand).collect() else { return Ok(()) };
         let receipt = Receipt {
-            question: question(&outcome.file, overrides),
+            question: question(&outcome.file, overrides, store)?,
             pipeline: outcome.plan.pipeline.clone(),
             run,
             yaml: *yaml,
@@ -213,9 +213,17 @@ impl Unchanged {
 }
 
 /// Returns the hash of everything that is asked and is not a file: the pipeline's text, profile and `--set`, and the
-/// program, which another build may compile otherwise.
-fn question(file: &PipelineFile, overrides: &Overrides) -> ContentHash {
+/// program, which another build may compile otherwise. It is a question to this store: a receipt that was copied here must
+/// not lead to a history entry under our own mark.
+fn question(
+    file: &PipelineFile,
+    overrides: &Overrides,
+    store: &Store,
+) -> Result<ContentHash, StoreError> {
     let mut hasher = FieldHasher::new("orchestrate 2026 question");
+    if let Some(identity) = store.identity()? {
+        hasher.field(identity.salt("orchestrate 2026 receipt").as_bytes());
+    }
     hasher.field(file.text.as_bytes());
     hasher.field(overrides.profile.as_deref().unwrap_or_default().as_bytes());
     hasher.field(&[u8::from(overrides.profile.is_some())]);
@@ -231,5 +239,5 @@ fn question(file: &PipelineFile, overrides: &Overrides) -> ContentHash {
             hasher.field(&number.to_le_bytes());
         }
     }
-    ContentHash::from_digest(hasher.finish())
+    Ok(ContentHash::from_digest(hasher.finish()))
 }

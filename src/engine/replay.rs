@@ -10,7 +10,7 @@ use crate::{
     base::node::Node,
     engine::plan::{self, Catalog, Edge, Instance, Plan},
     stage::{
-        kind::Kind,
+        kind::{Given, Kind, Problem},
         params::{self, Default as ParamDefault, Fault},
     },
     store::records::{Manifest, ManifestStage},
@@ -95,6 +95,7 @@ fn instance(
         });
     }
     inputs.sort();
+    check(kind, stage, &params)?;
     Ok(Instance {
         name: stage.name.clone(),
         stage: stage.stage.clone(),
@@ -108,6 +109,22 @@ fn instance(
         timeout: None,
         retries: 0,
     })
+}
+
+/// Lets the kind check what parameter shapes cannot express, as it does when a pipeline is compiled: that a command
+/// writes inside its folder, for one. Where files lie was not recorded, and is not asked about.
+fn check(kind: &dyn Kind, stage: &ManifestStage, params: &Value) -> Result<(), ReplayError> {
+    let inputs = stage.edges.iter().map(|e| (e.port.clone(), None)).collect();
+    let checked = kind.check(&Given { params: params.clone(), inputs });
+    let forgotten = kind.sources(params).not_in_key;
+    let counts =
+        |p: &&Problem| p.path.first().is_none_or(|first| !forgotten.contains(&first.as_str()));
+    match checked.problems.iter().find(counts) {
+        None => Ok(()),
+        Some(problem) => {
+            Err(ReplayError::Unsound(format!("stage `{}`: {}", stage.name, problem.message)))
+        }
+    }
 }
 
 /// Puts back the parameters that are in no key, such as `path`, with values that mean nothing: files come from

@@ -8,7 +8,7 @@ use std::{
     collections::BTreeMap,
     ffi::OsString,
     io::{self, Read, Seek, SeekFrom},
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
     process::{Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
@@ -18,6 +18,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
+    base::names,
     frame::parquet,
     kinds::command::children::Group,
     stage::{
@@ -179,9 +180,7 @@ fn problems(params: &Params, given: &Given) -> Vec<Problem> {
         problems.push(Problem::new(&["outputs"], "a command needs at least one output", ""));
     }
     for (name, file) in &params.outputs {
-        let is_inside = !file.is_empty()
-            && Path::new(file).components().all(|c| matches!(c, Component::Normal(_)));
-        if !is_inside {
+        if !names::stays_inside(file) {
             let help = "name a file inside the working folder, such as `out.parquet`";
             problems.push(Problem::new(
                 &["outputs", name],
@@ -189,12 +188,16 @@ fn problems(params: &Params, given: &Given) -> Vec<Problem> {
                 help,
             ));
         }
-        let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-        if name.is_empty() || !plain {
+        if !names::is_file_name(name) {
             let message =
                 format!("an output's name is made of letters, digits, _ and -, found `{name}`");
             problems.push(Problem::new(&["outputs", name], message, ""));
         }
+    }
+    for name in given.inputs.keys().filter(|name| !names::is_file_name(name)) {
+        let message =
+            format!("an input's name is made of letters, digits, _ and -, found `{name}`");
+        problems.push(Problem::new(&["inputs", name], message, ""));
     }
     let words = match &params.run {
         Run::Words(words) if params.shell => {
@@ -275,7 +278,7 @@ impl<'a> Folder<'a> {
         scratch.create_dir(&folder.temp)?;
         for file in ctx.files() {
             let relative = Path::new(&file.label);
-            if !relative.components().all(|c| matches!(c, Component::Normal(_))) {
+            if !names::stays_inside(&file.label) {
                 return Err(StageError::Source(format!(
                     "`{}` lies outside the project",
                     file.label

@@ -55,6 +55,11 @@ impl Identity {
         Ok(ContentHash::from_digest(blake3::keyed_hash(&self.0, text.as_bytes())))
     }
 
+    /// Returns a value that other stores do not know, for what they must not be able to make up.
+    pub fn salt(&self, purpose: &str) -> ContentHash {
+        ContentHash::from_digest(blake3::keyed_hash(&self.0, purpose.as_bytes()))
+    }
+
     /// Returns true if this store wrote the entry and nothing in it has changed since.
     pub fn is_own(&self, entry: &HistoryEntry) -> bool {
         entry.mark.is_some() && self.mark(entry).ok() == entry.mark

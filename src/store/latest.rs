@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    base::hash::ContentHash,
+    base::{hash::ContentHash, names},
     store::{Store, disk::Entry, error::StoreError},
 };
 
@@ -32,6 +32,7 @@ impl Store {
         if self.disk.read_link(&link)?.is_some_and(|present| present == target) {
             return Ok(());
         }
+        self.remove_linked_folders(relative)?;
         let temp = self.temp_path("link");
         self.disk.symlink(&target, &temp)?;
         if let Some(folder) = link.parent() {
@@ -81,6 +82,7 @@ impl Store {
     /// If the medium refuses.
     pub fn prune_latest(&self, pipeline: &str, keep: &BTreeSet<PathBuf>) -> Result<(), StoreError> {
         let folder = self.view_path(Path::new(pipeline))?;
+        self.remove_linked_folders(Path::new(pipeline))?;
         self.prune_folder(&folder, &folder, keep)?;
         Ok(())
     }
@@ -109,9 +111,28 @@ impl Store {
 
     fn view_path(&self, relative: &Path) -> Result<PathBuf, StoreError> {
         let path = self.root.join("latest").join(relative);
-        match relative.components().all(|c| matches!(c, Component::Normal(_))) {
-            true => Ok(path),
-            false => Err(StoreError::damaged(path, "is not a name for the view")),
+        if !names::stays_inside(&relative.to_string_lossy()) {
+            return Err(StoreError::damaged(path, "is not a name for the view"));
+        }
+        Ok(path)
+    }
+
+    /// Removes links where the view has folders: through them, pruning the view would prune what they point at.
+    fn remove_linked_folders(&self, relative: &Path) -> Result<(), StoreError> {
+        let mut folder = self.root.join("latest");
+        let mut parts = relative.components().peekable();
+        loop {
+            if self.disk.read_link(&folder)?.is_some() {
+                return self.disk.remove_file(&folder);
+            }
+            match parts.next() {
+                // The last part is a link itself, or the pipeline's own folder.
+                Some(_) if parts.peek().is_none() && relative.components().count() > 1 => {
+                    return Ok(());
+                }
+                Some(part) => folder.push(part),
+                None => return Ok(()),
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The store: bytes under their hashes, records of keys and runs, and a view for people.
 //! It does not know tables, kinds or pipelines. `FORMAT.md` beside this file tells the whole format.
 
+pub mod checks;
 pub mod checksum;
 pub mod disk;
 pub mod error;

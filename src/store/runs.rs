@@ -15,7 +15,7 @@ use crate::{
         names,
     },
     store::{
-        FORMAT, Store, checksum,
+        FORMAT, Store, checks, checksum,
         disk::now_ns,
         error::StoreError,
         records::{HistoryEntry, HistoryStage, KeyRecord, Manifest, PipelineState},
@@ -67,7 +67,9 @@ impl Store {
     pub fn key_record(&self, key: &StageKey) -> Result<Option<KeyRecord>, StoreError> {
         let Some(bytes) = self.disk.read_optional(&self.key_path(key))? else { return Ok(None) };
         let record: Option<KeyRecord> = checksum::read(&key_name(key), &bytes).ok();
-        Ok(record.filter(|r| r.key == *key && r.format == FORMAT))
+        let is_sound =
+            |r: &KeyRecord| r.key == *key && r.format == FORMAT && checks::key_record(r).is_ok();
+        Ok(record.filter(is_sound))
     }
 
     /// Commits a stage: from now on its key stands for these outputs.
@@ -136,8 +138,10 @@ impl Store {
         if RunId::of(&bytes) != *id {
             return Err(StoreError::damaged(path, "does not hold the bytes of its name"));
         }
-        serde_json::from_slice(&bytes)
-            .map_err(|e| StoreError::damaged(path, format!("is not a manifest: {e}")))
+        let manifest: Manifest = serde_json::from_slice(&bytes)
+            .map_err(|e| StoreError::damaged(&path, format!("is not a manifest: {e}")))?;
+        checks::manifest(&manifest).map_err(|why| StoreError::damaged(&path, why))?;
+        Ok(manifest)
     }
 
     /// Adds an execution to the history, under the store's mark.
@@ -155,7 +159,8 @@ impl Store {
     /// # Errors
     /// If the medium refuses.
     pub fn history(&self) -> Result<impl Iterator<Item = HistoryEntry> + '_, StoreError> {
-        self.history_as()
+        let entries = self.history_as::<HistoryEntry>()?;
+        Ok(entries.filter(|entry| checks::history_entry(entry).is_ok()))
     }
 
     /// The same, with as much of each entry as `T` takes.
@@ -183,13 +188,17 @@ impl Store {
     /// # Errors
     /// If the medium refuses.
     pub fn told(&self, name: &str) -> Result<Option<Vec<HistoryStage>>, StoreError> {
-        if name.contains('/') {
+        Ok(self.told_entry(name)?.map(|e| e.stages))
+    }
+
+    fn told_entry(&self, name: &str) -> Result<Option<HistoryEntry>, StoreError> {
+        if !names::is_file_name(name) {
             return Ok(None);
         }
         let path = self.history_path(name);
         let bytes = self.disk.read_optional(&path)?.unwrap_or_default();
         let entry: Option<HistoryEntry> = checksum::read(&history_name(&path), &bytes).ok();
-        Ok(entry.filter(|e| e.told_in.is_none()).map(|e| e.stages))
+        Ok(entry.filter(|e| e.told_in.is_none() && checks::history_entry(e).is_ok()))
     }
 
     /// Returns the newest history entry of a run, with what it tells of its instances, and whether this store wrote
@@ -199,17 +208,23 @@ impl Store {
     /// If the medium refuses.
     pub fn newest_entry(&self, id: &RunId) -> Result<Option<(HistoryEntry, bool)>, StoreError> {
         let identity = self.identity()?;
+        let is_own = |e: &HistoryEntry| identity.as_ref().is_some_and(|i| i.is_own(e));
         let mut found = None;
-        for entry in self.history()?.filter(|e| e.run == Some(*id)) {
-            if identity.as_ref().is_some_and(|i| i.is_own(&entry)) {
-                found = Some((entry, true));
-                break;
+        for mut entry in self.history()?.filter(|e| e.run == Some(*id)) {
+            let mut own = is_own(&entry);
+            if let Some(name) = &entry.told_in {
+                let told = self.told_entry(name)?;
+                // The mark is over the entry, which only names the one that tells of the instances.
+                own &= told.as_ref().is_none_or(is_own);
+                let stages = told.map(|t| t.stages).unwrap_or_default();
+                entry.stages = stages.into_iter().map(HistoryStage::found_again).collect();
+            }
+            if own {
+                return Ok(Some((entry, true)));
             }
             found = found.or(Some((entry, false)));
         }
-        let Some((entry, is_own)) = found else { return Ok(None) };
-        let stages = self.told_stages(&entry)?;
-        Ok(Some((HistoryEntry { stages, ..entry }, is_own)))
+        Ok(found)
     }
 
     /// Returns all tags.

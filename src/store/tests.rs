@@ -157,6 +157,19 @@ fn the_view_follows_and_is_pruned() {
     store.prune_latest("p", &[PathBuf::from("kmeans/k=2/labels.parquet")].into()).unwrap();
     assert!(file.exists() && !store.root().join("latest/p/gone").exists());
     assert!(store.link_latest("p", "../../..", "x", &one, "parquet").is_err());
+    // A view whose folder points elsewhere must not be pruned there: whoever hands over a store could have made it so.
+    let precious = temp.0.join("precious");
+    fs::create_dir_all(&precious).unwrap();
+    fs::write(precious.join("thesis.txt"), "years of work").unwrap();
+    for place in ["latest/p", "latest"] {
+        let place = store.root().join(place);
+        fs::remove_dir_all(&place).unwrap();
+        std::os::unix::fs::symlink(&precious, &place).unwrap();
+        store.prune_latest("p", &Default::default()).unwrap();
+        store.link_latest("p", "kmeans/k=2", "labels", &two, "parquet").unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(fs::read_dir(&precious).unwrap().count(), 1);
+    }
 }
 
 #[test]
