@@ -24,11 +24,30 @@ pub struct Bound {
     pub needs: Vec<NodeIndex>,
 }
 
+/// Most connections of a pipeline: each takes memory, and two matrices that are connected multiply.
+const MAX_EDGES: usize = 2_000_000;
+
 /// Follows the references of all instances; the result is parallel to `instances`. References to stages that are
 /// `lost`, because something else is wrong with them, are passed over.
 pub fn bind(instances: &[Expanded], lost: &HashSet<String>, faults: &mut Vec<Fault>) -> Vec<Bound> {
     let index = Index::new(instances, lost);
-    instances.iter().map(|instance| index.bind_instance(instance, faults)).collect()
+    let mut n_edges = 0;
+    let mut bound = Vec::with_capacity(instances.len());
+    for instance in instances {
+        if n_edges > MAX_EDGES || faults.len() > Fault::ENOUGH {
+            bound.push(Bound { inputs: Vec::new(), needs: Vec::new() });
+            continue;
+        }
+        let one = index.bind_instance(instance, faults);
+        n_edges += one.inputs.len() + one.needs.len();
+        if n_edges > MAX_EDGES {
+            let message = format!("the pipeline has more than {MAX_EDGES} connections up to here");
+            let help = "a stage with a matrix that takes another one with a matrix connects every instance with every one";
+            faults.push(Fault::new(instance.name_at, message, help));
+        }
+        bound.push(one);
+    }
+    bound
 }
 
 struct Index<'a> {
@@ -205,7 +224,7 @@ impl<'a> Index<'a> {
                 faults.push(Fault::new(word.at, message, help));
             }
             _ if self.is_lost(name) => {}
-            _ => faults.push(self.unknown(name, word)),
+            _ => faults.push(self.unknown(name, word, faults)),
         }
         None
     }
@@ -221,7 +240,7 @@ impl<'a> Index<'a> {
         if self.is_lost(&word.text) {
             return Vec::new();
         }
-        let mut fault = self.unknown(&word.text, word);
+        let mut fault = self.unknown(&word.text, word, faults);
         if let (name, Some(_)) = self.split(&word.text)
             && self.by_stage.contains_key(name.as_str())
         {
@@ -246,13 +265,17 @@ impl<'a> Index<'a> {
         self.lost.contains(name.split('/').next().unwrap_or_default())
     }
 
-    fn unknown(&self, name: &str, word: &Word) -> Fault {
+    fn unknown(&self, name: &str, word: &Word, so_far: &[Fault]) -> Fault {
+        let message = format!("there is no stage `{name}`");
+        if !Fault::may_suggest(so_far.len(), self.by_name.len()) {
+            return Fault::new(word.at, message, "");
+        }
         let lost = self.lost.iter().map(String::as_str);
         let known = self.by_stage.keys().chain(self.by_name.keys()).copied().chain(lost);
         let mut sorted: Vec<&str> = known.collect();
         sorted.sort_unstable();
         let help = names::suggestion(name, sorted);
-        Fault::new(word.at, format!("there is no stage `{name}`"), help)
+        Fault::new(word.at, message, help)
     }
 
     fn other_output_help(&self, giver: usize, wanted: PortType) -> String {

@@ -3,7 +3,7 @@
 
 use std::{
     cmp::Ordering,
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
 };
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::{
         node::{Node, Span, Val},
     },
     engine::{
-        interpolate::Scope,
+        interpolate::{Room, Scope},
         plan::Catalog,
         spec::{InputSpec, Spec, StageSpec, Word},
     },
@@ -26,6 +26,10 @@ use crate::{
 
 /// Most instances that one matrix may make.
 const MAX_INSTANCES: usize = 100_000;
+
+/// Bytes, roughly, of an instance beside its parameters, and of its value on an axis.
+const INSTANCE_BYTES: usize = 512;
+const AXIS_BYTES: usize = 128;
 
 /// An instance whose references are not yet followed.
 pub struct Expanded {
@@ -55,6 +59,7 @@ pub fn expand(
     faults: &mut Vec<Fault>,
 ) -> Vec<Expanded> {
     let mut instances = Vec::new();
+    let room = Room::default();
     for stage in &spec.stages {
         let Some(kind) = catalog.iter().copied().find(|k| k.name() == stage.uses.text) else {
             let known = catalog.iter().map(|k| k.name());
@@ -67,11 +72,23 @@ pub fn expand(
             lost.insert(stage.name.text.clone());
             continue;
         };
-        match combinations(stage, params, faults) {
+        match combinations(stage, params, &room, faults) {
             Some(all) => {
-                instances.extend(all.into_iter().map(|a| instance(stage, kind, params, a, faults)))
+                for axes in all {
+                    room.take(INSTANCE_BYTES);
+                    if room.is_full() || faults.len() > Fault::ENOUGH {
+                        break;
+                    }
+                    instances.push(instance(stage, kind, params, axes, &room, faults));
+                }
             }
-            None => instances.push(stand_in(stage, kind, params, faults)),
+            None => instances.push(stand_in(stage, kind, params, &room, faults)),
+        }
+        if room.is_full() {
+            let message =
+                "the pipeline grows too large here: too many instances, or too much in each";
+            faults.push(Fault::new(stage.name.at, message, "split it into several pipelines"));
+            break;
         }
     }
     instances
@@ -82,12 +99,13 @@ fn instance(
     kind: &'static dyn Kind,
     params: &BTreeMap<String, Node>,
     axes: Vec<(String, Node)>,
+    room: &Room,
     faults: &mut Vec<Fault>,
 ) -> Expanded {
     let before = faults.len();
-    let scope = Scope { params, matrix: &axes };
+    let scope = Scope { params, matrix: &axes, room };
     let with = scope.apply(&stage.with, faults);
-    let hollow: Vec<Span> = faults[before..].iter().map(|fault| fault.at).collect();
+    let hollow: BTreeSet<Span> = faults[before..].iter().map(|fault| fault.at).collect();
     let mut found = Vec::new();
     let checked = params::check(kind.params(), &with, &mut found);
     // That nothing stands where an interpolation failed is the same mistake.
@@ -128,13 +146,14 @@ fn stand_in(
     stage: &StageSpec,
     kind: &'static dyn Kind,
     params: &BTreeMap<String, Node>,
+    room: &Room,
     faults: &mut Vec<Fault>,
 ) -> Expanded {
     let nothing = |at: Span| Node { at, val: Val::Null };
     let axes = stage.matrix.iter().map(|(key, node)| (key.text.clone(), nothing(node.at)));
     let mut found = Vec::new();
-    let mut stand_in = instance(stage, kind, params, axes.collect(), &mut found);
-    let mut reads_matrix = Vec::new();
+    let mut stand_in = instance(stage, kind, params, axes.collect(), room, &mut found);
+    let mut reads_matrix = BTreeSet::new();
     matrix_readers(&stage.with, &mut reads_matrix);
     faults.extend(found.into_iter().filter(|fault| !reads_matrix.contains(&fault.at)));
     stand_in.name = stage.name.text.clone();
@@ -143,9 +162,9 @@ fn stand_in(
 }
 
 /// Collects the places of texts that refer to a matrix.
-fn matrix_readers(node: &Node, found: &mut Vec<Span>) {
+fn matrix_readers(node: &Node, found: &mut BTreeSet<Span>) {
     match &node.val {
-        Val::Text(text) if text.contains("matrix.") => found.push(node.at),
+        Val::Text(text) if text.contains("matrix.") => drop(found.insert(node.at)),
         Val::List(items) => items.iter().for_each(|item| matrix_readers(item, found)),
         Val::Map(entries) => entries.iter().for_each(|(_, value)| matrix_readers(value, found)),
         _ => {}
@@ -165,6 +184,7 @@ fn instance_name(stage: &str, axes: &[(String, Node)]) -> String {
 fn combinations(
     stage: &StageSpec,
     params: &BTreeMap<String, Node>,
+    room: &Room,
     faults: &mut Vec<Fault>,
 ) -> Option<Vec<Vec<(String, Node)>>> {
     let before = faults.len();
@@ -176,7 +196,7 @@ fn combinations(
             faults.push(Fault::new(key.at, message, ""));
         }
         let axis_before = faults.len();
-        let node = &Scope { params, matrix: &[] }.apply(node, faults);
+        let node = &Scope { params, matrix: &[], room }.apply(node, faults);
         let values = match faults.len() == axis_before {
             true => axis_values(node, faults),
             false => Vec::new(),
@@ -196,6 +216,9 @@ fn combinations(
     }
     if faults.len() > before {
         return None;
+    }
+    if !room.take(n_instances.saturating_mul(axes.len()).saturating_mul(AXIS_BYTES)) {
+        return Some(Vec::new());
     }
     let mut rows = vec![Vec::new()];
     for (axis, values) in axes {

@@ -176,7 +176,7 @@ fn unknown_override<'a>(
         let known: Vec<&str> = known.collect();
         help = match known.is_empty() {
             true => format!("the pipeline has no {what}s"),
-            false => format!("known: {}", known.join(", ")),
+            false => format!("known: {}", names::listed(known)),
         };
     }
     PlanError::Override(format!("unknown {what} `{wrong}`; {help}"))
@@ -301,6 +301,9 @@ fn check_kinds(
 ) {
     let mut known: Vec<BTreeMap<String, SchemaRef>> = vec![BTreeMap::new(); graph.node_count()];
     for &index in order {
+        if faults.len() > Fault::ENOUGH {
+            return;
+        }
         let (instance, written) = (&mut graph[index], &written[index.index()]);
         if !written.sound {
             continue;

@@ -1,7 +1,7 @@
 //! The shape of a pipeline file: which keys there are and of what type. It does not know kinds, and resolves
 //! no reference.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::{
     base::{
@@ -63,6 +63,9 @@ pub enum InputSpec {
     Many(Vec<Word>),
 }
 
+/// Longest timeout in seconds, some thirty years; a clock could not count much longer ones.
+const LONGEST_TIMEOUT: f64 = 1e9;
+
 const TOP_KEYS: &[&str] = &["$schema", "pipeline", "description", "params", "profiles", "stages"];
 const STAGE_KEYS: &[&str] =
     &["uses", "inputs", "with", "matrix", "needs", "description", "timeout", "retries"];
@@ -101,15 +104,19 @@ impl Spec {
     }
 
     fn read_profiles(&mut self, node: Option<Node>, faults: &mut Vec<Fault>) {
+        let known: BTreeSet<&str> = self.params.iter().map(|(k, _)| k.text.as_str()).collect();
         for (key, node) in optional_mapping(node, "`profiles`", faults) {
             let changes = optional_mapping(Some(node), "a profile", faults);
             for (name, value) in &changes {
                 refuse_interpolation(&name.text, value, faults);
-                let known = self.params.iter().map(|(k, _)| k.text.as_str());
-                if !known.clone().any(|k| k == name.text) {
+                if !known.contains(name.text.as_str()) {
                     let message =
                         format!("profile `{}` sets an unknown parameter `{}`", key.text, name.text);
-                    faults.push(Fault::new(name.at, message, names::suggestion(&name.text, known)));
+                    let help = match Fault::may_suggest(faults.len(), known.len()) {
+                        true => names::suggestion(&name.text, known.iter().copied()),
+                        false => String::new(),
+                    };
+                    faults.push(Fault::new(name.at, message, help));
                 }
             }
             self.profiles.push((key, changes));
@@ -177,7 +184,7 @@ fn read_timeout(node: &Node, faults: &mut Vec<Fault>) -> Option<f64> {
         _ => (text.as_str(), 1.0),
     };
     match number.parse::<f64>() {
-        Ok(n) if n > 0.0 && n.is_finite() => Some(n * unit),
+        Ok(n) if n > 0.0 && n * unit <= LONGEST_TIMEOUT => Some(n * unit),
         _ => {
             let message =
                 format!("expected a duration such as 30s, 5m or 2h, found {}", node.describe());

@@ -22,7 +22,7 @@ use crate::{
 const MAX_NODES: usize = 2_000_000;
 
 /// Deepest nesting of a pipeline file.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 32;
 
 /// Reads `text` into a tree.
 ///

@@ -6,8 +6,14 @@ use serde_json::{Map, Value, json};
 
 use crate::base::{
     names,
-    node::{Node, Span, Val},
+    node::{Node, Span, Val, shortened},
 };
+
+/// After so many comparisons of names no more suggestions are looked for.
+const ENOUGH_COMPARED: usize = 200_000;
+
+/// Most characters of a fault's message, and of its help.
+const LONGEST_TEXT: usize = 2_000;
 
 /// What a value may look like.
 #[derive(Clone, Copy, Debug)]
@@ -115,9 +121,22 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// Makes a fault.
+    /// After so many mistakes no more are looked for: nobody reads them, and every one costs memory.
+    pub const ENOUGH: usize = 10_000;
+
+    /// Tells whether a suggestion is still worth looking for after `n_faults`: each one compares with every known name,
+    /// and a file of a megabyte would otherwise be compared with itself for minutes.
+    pub fn may_suggest(n_faults: usize, n_known: usize) -> bool {
+        n_faults.saturating_mul(n_known) < ENOUGH_COMPARED
+    }
+
+    /// Makes a fault. Texts of absurd length are cut.
     pub fn new(at: Span, message: impl Into<String>, help: impl Into<String>) -> Fault {
-        Fault { at, message: message.into(), help: help.into() }
+        let cut = |text: String| match text.len() > LONGEST_TEXT {
+            true => shortened(&text, LONGEST_TEXT).into_owned(),
+            false => text,
+        };
+        Fault { at, message: cut(message.into()), help: cut(help.into()) }
     }
 }
 
