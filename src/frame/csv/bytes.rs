@@ -1,7 +1,10 @@
 //! From a file's bytes to text: decompression by magic bytes, then the encoding.
 //! It does not know delimiters or columns.
 
-use std::io::{BufReader, Cursor, Read};
+use std::{
+    cell::Cell,
+    io::{self, BufReader, Cursor, Read},
+};
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
@@ -58,10 +61,18 @@ pub fn decode(
     }
 }
 
+/// How many bytes a packed file may give before anybody asks how small it was.
+const UNPACKED_FREELY: u64 = 256 << 20;
+
+/// How many times its size a packed file may give beyond that. Tables shrink to a third or a tenth, those that are nearly
+/// all zeros to a hundredth. A row that differs from its neighbours by its id alone takes some five bytes, so even
+/// rows of two thousand equal bytes stay below.
+const UNPACKED_TIMES: u64 = 500;
+
 /// Reads everything, decompressing where the first bytes say so.
 ///
 /// # Errors
-/// If reading or decompressing fails.
+/// If reading or decompressing fails, or a small file would fill the memory.
 pub fn read_all(mut reader: impl Read) -> std::io::Result<Vec<u8>> {
     let mut magic = Vec::with_capacity(4);
     reader.by_ref().take(4).read_to_end(&mut magic)?;
@@ -70,10 +81,14 @@ pub fn read_all(mut reader: impl Read) -> std::io::Result<Vec<u8>> {
     match magic.as_slice() {
         [0x1F, 0x8B, ..] => {
             // Several gzip members in a row are one file, as `zcat` has it.
-            flate2::bufread::MultiGzDecoder::new(BufReader::new(whole)).read_to_end(&mut bytes)?;
+            let n_packed = Cell::new(0);
+            let packed = BufReader::new(Counted { inner: whole, n_bytes: &n_packed });
+            unpack(flate2::bufread::MultiGzDecoder::new(packed), &n_packed, &mut bytes)?;
         }
         [0x28, 0xB5, 0x2F, 0xFD] => {
-            zstd::stream::read::Decoder::new(whole)?.read_to_end(&mut bytes)?;
+            let n_packed = Cell::new(0);
+            let packed = Counted { inner: whole, n_bytes: &n_packed };
+            unpack(zstd::stream::read::Decoder::new(packed)?, &n_packed, &mut bytes)?;
         }
         _ => {
             let mut whole = whole;
@@ -81,6 +96,36 @@ pub fn read_all(mut reader: impl Read) -> std::io::Result<Vec<u8>> {
         }
     }
     Ok(bytes)
+}
+
+/// Counts what is read.
+struct Counted<'a, R> {
+    inner: R,
+    n_bytes: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        self.n_bytes.set(self.n_bytes.get() + n as u64);
+        Ok(n)
+    }
+}
+
+/// Reads all that `unpacked` gives, step by step, and stops where it is out of all proportion.
+fn unpack(mut unpacked: impl Read, n_packed: &Cell<u64>, bytes: &mut Vec<u8>) -> io::Result<()> {
+    const STEP: u64 = 1 << 20;
+    while unpacked.by_ref().take(STEP).read_to_end(bytes)? > 0 {
+        let allowed = n_packed.get().saturating_mul(UNPACKED_TIMES).max(UNPACKED_FREELY);
+        if bytes.len() as u64 > allowed {
+            return Err(io::Error::other(format!(
+                "it unpacks to more than {UNPACKED_TIMES} times its size, {} MiB so far, as no table does; if it is \
+                 one, unpack it first",
+                bytes.len() >> 20
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn utf8(mut bytes: Vec<u8>, skip: usize) -> Result<String, Vec<u8>> {
@@ -167,6 +212,25 @@ mod tests {
         assert_eq!(text(&zst).0, "a,b\n1,2\n");
         let cut = decode("f.csv.gz", &gz[..gz.len() - 6], None);
         assert!(matches!(cut, Err(CsvError::Io { .. })));
+    }
+
+    /// A few hundred kilobytes that unpack to gigabytes filled the memory.
+    #[test]
+    fn what_unpacks_without_end_is_refused() {
+        const HALF: usize = 130 << 20;
+        let zeros = vec![b'0'; HALF];
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gz.write_all(&zeros).unwrap();
+        let gz = gz.finish().unwrap();
+        let zst = zstd::stream::encode_all(zeros.as_slice(), 19).unwrap();
+        drop(zeros);
+        for packed in [gz, zst] {
+            assert_eq!(read_all(packed.as_slice()).unwrap().len(), HALF);
+            let bomb = packed.repeat(40);
+            assert!(bomb.len() < 8 << 20);
+            let error = read_all(bomb.as_slice()).unwrap_err().to_string();
+            assert!(error.contains("unpack it first") && error.contains("257 MiB"), "{error}");
+        }
     }
 
     #[test]

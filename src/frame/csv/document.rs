@@ -11,6 +11,10 @@ use super::{
     split::{self, Cells, Unclosed, record, unquote},
 };
 
+/// Most columns of a file, as many as a sheet of Excel has. What is known of a column is kept for every chunk of rows, and
+/// writing Parquet takes buffers for each, so that a line of a million delimiters would cost tens of gigabytes.
+pub const MAX_COLUMNS: usize = 16_384;
+
 /// A file, decoded, with the place of every record known.
 #[derive(Debug)]
 pub struct Document {
@@ -65,11 +69,15 @@ impl Document {
         };
         let byte = separator(delimiter);
         let (fields, start, after) = first_record(&text, byte).map_err(|at| unclosed(&text, at))?;
+        if fields.len() > MAX_COLUMNS {
+            return Err(CsvError::TooWide { file: own(), found: fields.len() });
+        }
         let (names, unnamed) = names(file, fields, options.header)?;
         let start = if options.header { after } else { start };
         let ranges =
             split::chunks(text.as_bytes(), start, byte).map_err(|at| unclosed(&text, at))?;
-        if let Some(range) = ranges.iter().find(|r| u32::try_from(r.len()).is_err()) {
+        // A text of more than 2 GiB has no place in a column.
+        if let Some(range) = ranges.iter().find(|r| i32::try_from(r.len()).is_err()) {
             let what = format!("a row near line {}", line_of(&text, range.start));
             return Err(CsvError::TooLarge { file: own(), what });
         }

@@ -140,7 +140,18 @@ pub enum CsvError {
         /// `, did you mean ...?` or nothing.
         suggestion: String,
     },
-    /// A text column of more than 2 GiB, or a row of more than 4 GiB.
+    /// More columns than a table may have.
+    #[error(
+        "{file}: its first row has {found} fields, a table has at most {}; is `delimiter` right?",
+        super::document::MAX_COLUMNS
+    )]
+    TooWide {
+        /// The file's label.
+        file: String,
+        /// Fields in the first row.
+        found: usize,
+    },
+    /// A text column or a row of more than 2 GiB.
     #[error("{file}: too large: {what}")]
     TooLarge {
         /// The file's label.

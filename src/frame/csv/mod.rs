@@ -29,7 +29,11 @@ mod split;
 mod values;
 mod write;
 
-use std::{borrow::Cow, collections::BTreeMap, io::Read};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    io::Read,
+};
 
 use arrow::{
     array::{Array, ArrayRef, BooleanArray},
@@ -54,6 +58,9 @@ use self::{
     values::{NumberClass, trim},
 };
 use crate::base::{names, pool::Pool};
+
+/// Most columns without a name that are told of one by one.
+const MAX_UNNAMED: usize = 10;
 
 /// A file to read: what to call it, and its bytes.
 pub type Source<'a> = (String, Box<dyn Read + Send + 'a>);
@@ -147,14 +154,15 @@ fn column_orders(documents: &[Document], names: &[String]) -> Result<Vec<Vec<usi
 
 fn headers_differ(document: &Document, reference: &Document) -> CsvError {
     let without = |a: &Document, b: &Document| -> Vec<String> {
-        a.names.iter().filter(|n| !b.names.contains(n)).map(|n| format!("`{n}`")).collect()
+        let known: BTreeSet<&String> = b.names.iter().collect();
+        a.names.iter().filter(|n| !known.contains(n)).map(|n| format!("`{n}`")).collect()
     };
     let (missing, extra) = (without(reference, document), without(document, reference));
     let said = [("it lacks", missing), ("it also has", extra)];
     let parts: Vec<String> = said
         .iter()
         .filter(|(_, names)| !names.is_empty())
-        .map(|(verb, names)| format!("{verb} {}", names.join(", ")))
+        .map(|(verb, names)| format!("{verb} {}", names::listed(names.iter().map(String::as_str))))
         .collect();
     CsvError::HeadersDiffer {
         file: document.file.clone(),
@@ -189,10 +197,14 @@ fn document_notes(documents: &[Document]) -> Vec<String> {
         if !matches!(document.encoding, "UTF-8") {
             notes.push(format!("{} was read as {}", document.file, document.encoding));
         }
-        for position in &document.unnamed {
-            let file = &document.file;
+        let file = &document.file;
+        for position in document.unnamed.iter().take(MAX_UNNAMED) {
             notes
                 .push(format!("{file}: column {position} has no name; called `column_{position}`"));
+        }
+        if document.unnamed.len() > MAX_UNNAMED {
+            let n = document.unnamed.len() - MAX_UNNAMED;
+            notes.push(format!("{file}: {n} further columns have no name either"));
         }
     }
     notes
