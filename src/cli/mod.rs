@@ -26,9 +26,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::cli::{
-    args::{Arguments, Command},
-    context::Context,
+use crate::{
+    cli::{
+        args::{Arguments, Command},
+        context::Context,
+    },
+    frame,
 };
 
 /// Parses the arguments, carries out the command and returns its exit code.
@@ -37,6 +40,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return exit::usage(&error),
     };
+    frame::guard::silence();
     let context = Context::new(&arguments.global);
     let result = match &arguments.command {
         Command::Init(args) => init::init(&context, args),

@@ -1,23 +1,32 @@
 //! Columnar files that other programs wrote (Parquet, Arrow IPC files and streams), brought to the types
 //! of the contract. It does not know ids or stages.
 
-use std::{io::Cursor, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, Float64Array, TimestampMicrosecondArray, new_null_array},
     compute,
     datatypes::{DataType, Float64Type, Int64Type, TimeUnit},
     error::ArrowError,
-    ipc::reader::{FileReader, StreamReader},
     record_batch::RecordBatch,
 };
 use bytes::Bytes;
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
 use crate::{
-    base::{names, pool::CHUNK_ROWS},
-    frame::{FrameError, table},
+    base::names,
+    frame::{
+        FrameError,
+        growth::{self, Growth},
+        guard::decoding,
+        ipc,
+        parquet::gathered,
+        table,
+    },
 };
+
+/// Bytes of text that a column may unfold to before it is unfolded step by step.
+const UNFOLDED_AT_ONCE: usize = 256 << 20;
 
 /// What the first bytes say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,28 +116,27 @@ pub struct Foreign {
 /// # Errors
 /// [`ForeignError`], which names the column.
 pub fn read(bytes: Bytes, wanted: Option<&[String]>) -> Result<Foreign, ForeignError> {
+    decoding(|| read_all(bytes, wanted))
+}
+
+fn read_all(bytes: Bytes, wanted: Option<&[String]>) -> Result<Foreign, ForeignError> {
+    let n_bytes = bytes.len() as u64;
     let batch = match Format::of(&bytes).ok_or(ForeignError::Unknown)? {
-        Format::Parquet => read_parquet(bytes, wanted)?,
-        Format::ArrowFile => {
-            let reader = FileReader::try_new_buffered(Cursor::new(bytes), None)?;
-            let schema = reader.schema();
-            compute::concat_batches(&schema, &reader.collect::<Result<Vec<_>, _>>()?)?
-        }
-        Format::ArrowStream => {
-            let reader = StreamReader::try_new(Cursor::new(bytes), None)?;
-            let schema = reader.schema();
-            compute::concat_batches(&schema, &reader.collect::<Result<Vec<_>, _>>()?)?
-        }
+        Format::Parquet => read_parquet(bytes, wanted, Growth::of_file(n_bytes))?,
+        Format::ArrowFile => ipc::read_file(bytes)?,
+        Format::ArrowStream => ipc::read_stream(bytes)?,
     };
+    let mut growth = Growth::of_file(n_bytes);
     let schema = batch.schema();
     let all: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
-    if let Some(twice) = all.iter().enumerate().find(|(i, n)| all[..*i].contains(n)) {
-        return Err(ForeignError::DuplicateColumn((*twice.1).to_string()));
+    let mut seen = BTreeSet::new();
+    if let Some(twice) = all.iter().find(|name| !seen.insert(**name)) {
+        return Err(ForeignError::DuplicateColumn((*twice).to_string()));
     }
     missing(wanted, &all)?;
     let chosen = all.iter().enumerate().filter(|(_, name)| is_wanted(wanted, name));
     let columns = chosen
-        .map(|(i, name)| Ok(((*name).to_string(), normalised(name, batch.column(i))?)))
+        .map(|(i, name)| Ok(((*name).to_string(), unfolded(name, batch.column(i), &mut growth)?)))
         .collect::<Result<Vec<_>, ForeignError>>()?;
     let id = table::id_of(&schema).filter(|id| columns.iter().any(|(name, _)| name == id));
     Ok(Foreign { columns, n_rows: batch.num_rows(), id })
@@ -150,24 +158,75 @@ fn missing(wanted: Option<&[String]>, all: &[&str]) -> Result<(), ForeignError> 
 }
 
 /// Reads only the wanted columns, so that one that cannot be held need not even be decoded.
-fn read_parquet(bytes: Bytes, wanted: Option<&[String]>) -> Result<RecordBatch, ForeignError> {
+fn read_parquet(
+    bytes: Bytes,
+    wanted: Option<&[String]>,
+    growth: Growth,
+) -> Result<RecordBatch, ForeignError> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(FrameError::from)?;
     let names: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
     missing(wanted, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
     let roots = names.iter().enumerate().filter(|(_, n)| is_wanted(wanted, n)).map(|(i, _)| i);
+    let roots: Vec<usize> = roots.collect();
+    let rows = growth::step_rows(roots.len());
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
     let metadata = builder.schema().metadata().clone();
-    let reader = builder
-        .with_projection(mask)
-        .with_batch_size(CHUNK_ROWS)
-        .build()
-        .map_err(FrameError::from)?;
+    let reader =
+        builder.with_projection(mask).with_batch_size(rows).build().map_err(FrameError::from)?;
     let schema = arrow::record_batch::RecordBatchReader::schema(&reader);
     let schema = Arc::new(schema.as_ref().clone().with_metadata(metadata));
-    let batches = reader
-        .map(|batch| batch.and_then(|b| b.with_schema(schema.clone())))
-        .collect::<Result<Vec<_>, _>>()?;
-    Ok(compute::concat_batches(&schema, &batches)?)
+    let batches = reader.map(|batch| batch.and_then(|b| b.with_schema(schema.clone())));
+    Ok(compute::concat_batches(&schema, &gathered(batches, growth)?)?)
+}
+
+/// Brings a column to a type of the contract, step by step where its rows name texts that are longer than they are.
+fn unfolded(name: &str, array: &ArrayRef, growth: &mut Growth) -> Result<ArrayRef, ForeignError> {
+    use DataType::*;
+    let longest = match array.data_type() {
+        Dictionary(..) => array.as_any_dictionary_opt().map_or(0, |d| longest(d.values())),
+        // Runs are rare, and how they are kept differs; a step of them is small anyway.
+        RunEndEncoded(..) => UNFOLDED_AT_ONCE / growth::STEP_ROWS,
+        Utf8View => longest(array),
+        Null => size_of::<f64>(),
+        _ => 0,
+    };
+    let all = longest.saturating_mul(array.len());
+    if all <= UNFOLDED_AT_ONCE {
+        return normalised(name, array);
+    }
+    if longest <= size_of::<f64>() {
+        growth.add(all)?;
+        return normalised(name, array);
+    }
+    let rows = (UNFOLDED_AT_ONCE / longest).clamp(1, growth::STEP_ROWS);
+    let mut parts = Vec::new();
+    for start in (0..array.len()).step_by(rows) {
+        let part = normalised(name, &array.slice(start, rows.min(array.len() - start)))?;
+        growth.add(growth::n_bytes(&part))?;
+        parts.push(part);
+    }
+    let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    Ok(compute::concat(&parts)?)
+}
+
+/// Returns the length of the longest text, or of a value of another type.
+fn longest(values: &ArrayRef) -> usize {
+    let widest = |offsets: &mut dyn Iterator<Item = usize>| offsets.max().unwrap_or(0);
+    match values.data_type() {
+        DataType::Utf8 => {
+            let texts = values.as_string::<i32>();
+            widest(&mut (0..texts.len()).map(|i| texts.value_length(i) as usize))
+        }
+        DataType::LargeUtf8 => {
+            let texts = values.as_string::<i64>();
+            widest(&mut (0..texts.len()).map(|i| texts.value_length(i) as usize))
+        }
+        DataType::Utf8View => {
+            // The lower half of a view is the length.
+            widest(&mut values.as_string_view().views().iter().map(|view| *view as u32 as usize))
+        }
+        _ => size_of::<f64>(),
+    }
 }
 
 /// Brings a column to a type of the contract.

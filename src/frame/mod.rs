@@ -6,6 +6,9 @@ pub mod csv;
 pub mod export;
 pub mod expr;
 pub mod foreign;
+pub mod growth;
+pub mod guard;
+pub mod ipc;
 pub mod parquet;
 pub mod table;
 

@@ -3,7 +3,7 @@
 
 use std::io::Write;
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
 use parquet::{
     arrow::{
         ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder,
@@ -19,7 +19,11 @@ use parquet::{
 
 use crate::{
     base::pool::CHUNK_ROWS,
-    frame::table::{FrameError, Table},
+    frame::{
+        growth::{self, Growth},
+        guard::decoding,
+        table::{FrameError, Table},
+    },
 };
 
 /// Rows in one row group: a whole number of chunks, so that readers can work chunk by chunk.
@@ -33,10 +37,33 @@ const CREATED_BY: &str = "orchestrate";
 /// # Errors
 /// If the bytes are not Parquet or are damaged.
 pub fn read<R: ChunkReader + 'static>(source: R) -> Result<Table, FrameError> {
+    decoding(|| read_all(source))
+}
+
+fn read_all<R: ChunkReader + 'static>(source: R) -> Result<Table, FrameError> {
+    let growth = Growth::of_file(source.len());
     let builder = ParquetRecordBatchReaderBuilder::try_new(source)?;
     let schema = builder.schema().clone();
-    let batches = builder.with_batch_size(CHUNK_ROWS).build()?.collect::<Result<Vec<_>, _>>()?;
+    let rows = growth::step_rows(schema.fields().len());
+    let batches = gathered(builder.with_batch_size(rows).build()?, growth)?;
     Table::from_batches(&schema, &batches)
+}
+
+/// Collects batches until they are more than a file may grow to.
+///
+/// # Errors
+/// As the reader does, and if they are too many.
+pub fn gathered(
+    reader: impl Iterator<Item = Result<RecordBatch, ArrowError>>,
+    mut growth: Growth,
+) -> Result<Vec<RecordBatch>, FrameError> {
+    let mut batches = Vec::new();
+    for batch in reader {
+        let batch = batch?;
+        growth.add_batch(&batch)?;
+        batches.push(batch);
+    }
+    Ok(batches)
 }
 
 /// Reads the first `n_rows` rows of a Parquet file, or all if there are fewer.
@@ -44,11 +71,14 @@ pub fn read<R: ChunkReader + 'static>(source: R) -> Result<Table, FrameError> {
 /// # Errors
 /// If the bytes are not Parquet or are damaged.
 pub fn read_head<R: ChunkReader + 'static>(source: R, n_rows: usize) -> Result<Table, FrameError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(source)?;
-    let schema = builder.schema().clone();
-    let reader =
-        builder.with_batch_size(CHUNK_ROWS.min(n_rows.max(1))).with_limit(n_rows).build()?;
-    Table::from_batches(&schema, &reader.collect::<Result<Vec<_>, _>>()?)
+    decoding(|| {
+        let growth = Growth::of_file(source.len());
+        let builder = ParquetRecordBatchReaderBuilder::try_new(source)?;
+        let schema = builder.schema().clone();
+        let rows = growth::step_rows(schema.fields().len()).min(n_rows.max(1));
+        let reader = builder.with_batch_size(rows).with_limit(n_rows).build()?;
+        Table::from_batches(&schema, &gathered(reader, growth)?)
+    })
 }
 
 /// Returns the columns of a Parquet file; the rows are not read.
@@ -56,7 +86,7 @@ pub fn read_head<R: ChunkReader + 'static>(source: R, n_rows: usize) -> Result<T
 /// # Errors
 /// If the bytes are not Parquet or are damaged.
 pub fn read_schema<R: ChunkReader + 'static>(source: R) -> Result<SchemaRef, FrameError> {
-    Ok(ParquetRecordBatchReaderBuilder::try_new(source)?.schema().clone())
+    decoding(|| Ok(ParquetRecordBatchReaderBuilder::try_new(source)?.schema().clone()))
 }
 
 /// Returns the number of rows that a Parquet file says it has; the rows are not read.
@@ -64,8 +94,10 @@ pub fn read_schema<R: ChunkReader + 'static>(source: R) -> Result<SchemaRef, Fra
 /// # Errors
 /// If the bytes are not Parquet or are damaged.
 pub fn count_rows<R: ChunkReader + 'static>(source: &R) -> Result<u64, FrameError> {
-    let metadata = ParquetMetaDataReader::new().parse_and_finish(source)?;
-    Ok(u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0))
+    decoding(|| {
+        let metadata = ParquetMetaDataReader::new().parse_and_finish(source)?;
+        Ok(u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0))
+    })
 }
 
 /// Writes `table` as Parquet.

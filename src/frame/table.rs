@@ -52,6 +52,15 @@ pub enum FrameError {
     /// The bytes are not readable Parquet.
     #[error("{0}")]
     Parquet(::parquet::errors::ParquetError),
+    /// The bytes are damaged in a way that the library which decodes them did not foresee.
+    #[error("the file is damaged: {0}")]
+    Damaged(String),
+    /// A small file that would fill the memory.
+    #[error("it holds more than 512 MiB and {times} times its size, as no table does")]
+    Unfolds {
+        /// How many times its size a file may grow to.
+        times: u64,
+    },
     /// Reading or writing failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
