@@ -188,7 +188,7 @@ impl Unit {
     /// Returns the timestamp of the unit's start.
     pub fn truncate(self, micros: i64) -> i64 {
         if let Some(size) = self.micros() {
-            return micros.div_euclid(size) * size;
+            return micros.div_euclid(size).saturating_mul(size);
         }
         let day = micros.div_euclid(DAY);
         let (year, month, _) = civil(day);

@@ -27,6 +27,9 @@ pub struct Fault {
     pub message: String,
 }
 
+/// What is wrong where texts are more than a column can hold.
+pub const TOO_MUCH_TEXT: &str = "the texts exceed 2 GiB in all";
+
 /// What computing a column gives.
 pub type Evaluated = Result<ArrayRef, Fault>;
 
@@ -51,14 +54,17 @@ impl Col {
     }
 
     /// Returns one value a row.
-    pub fn expanded(&self, n_rows: usize) -> ArrayRef {
+    ///
+    /// # Errors
+    /// If it is a text that is too long to be there so often.
+    pub fn expanded(&self, n_rows: usize) -> Evaluated {
         if !self.is_constant {
-            return self.array.clone();
+            return Ok(self.array.clone());
         }
         let first = arrow::array::UInt64Array::from(vec![0; n_rows]);
         // One value is there, so every index is in range.
         compute::take(&self.array, &first, None)
-            .unwrap_or_else(|_| arrow::array::new_null_array(self.array.data_type(), n_rows))
+            .map_err(|_| Fault { row: 0, message: TOO_MUCH_TEXT.to_string() })
     }
 }
 
@@ -213,7 +219,7 @@ impl Out for String {
             n_bytes += value.as_ref().map_or(0, String::len);
             if i32::try_from(n_bytes).is_err() {
                 // The builder would panic: a text column addresses its bytes with 32 bits.
-                return Err(Fault { row, message: "the texts exceed 2 GiB in all".to_string() });
+                return Err(Fault { row, message: TOO_MUCH_TEXT.to_string() });
             }
             builder.append_option(value);
         }
@@ -324,8 +330,17 @@ pub fn map_all<A: Sql, O: Out>(
     n: usize,
     f: impl for<'a> Fn(&mut dyn Iterator<Item = Option<A::Item<'a>>>) -> Option<O>,
 ) -> Evaluated {
+    try_all::<A, O>(args, n, |values| Ok(f(values)))
+}
+
+/// Computes a fallible `f` of any number of arguments of one type in each row; `f` sees the nulls.
+pub fn try_all<A: Sql, O: Out>(
+    args: &[Col],
+    n: usize,
+    f: impl for<'a> Fn(&mut dyn Iterator<Item = Option<A::Item<'a>>>) -> Result<Option<O>, String>,
+) -> Evaluated {
     let readers: Vec<_> = args.iter().map(Reader::<A>::new).collect();
-    O::collect(n, |row| Ok(f(&mut readers.iter().map(|reader| reader.get(row)))))
+    O::collect(n, |row| in_row(row, f(&mut readers.iter().map(|reader| reader.get(row)))))
 }
 
 /// Makes a column of one value of type `ty` that is null.

@@ -14,7 +14,7 @@ use crate::frame::expr::{
     ast::Cmp,
     bind::{Bound, Op},
     cast,
-    column::{Col, Evaluated, null_of},
+    column::{Col, Evaluated, TOO_MUCH_TEXT, null_of},
     compare,
     types::Ty,
 };
@@ -125,6 +125,11 @@ fn apply(
     Ok(Col { array, is_constant })
 }
 
+/// Returns one value a row.
+pub(super) fn expanded(bound: &Bound, col: &Col, n_rows: usize) -> Result<ArrayRef> {
+    col.expanded(n_rows).map_err(|fault| ExprError::new(bound.at, fault.message, ""))
+}
+
 fn advice(bound: &Bound) -> &'static str {
     match &bound.op {
         Op::Cast(false, ..) => "try_cast gives null instead",
@@ -141,7 +146,7 @@ fn advice(bound: &Bound) -> &'static str {
 }
 
 fn boolean(bound: &Bound, rows: &Rows) -> Result<BooleanArray> {
-    Ok(eval(bound, rows)?.expanded(rows.n_rows).as_boolean().clone())
+    Ok(expanded(bound, &eval(bound, rows)?, rows.n_rows)?.as_boolean().clone())
 }
 
 fn truth(
@@ -236,7 +241,7 @@ impl Picks {
     fn finish(self) -> Result<Col> {
         let sources: Vec<&dyn Array> = self.sources.iter().map(|s| &**s).collect();
         let array = compute::interleave(&sources, &self.places)
-            .map_err(|error| ExprError::new(0, error.to_string(), ""))?;
+            .map_err(|_| ExprError::new(0, TOO_MUCH_TEXT, ""))?;
         Ok(Col::rows(array))
     }
 }
@@ -310,7 +315,7 @@ fn is_in(bound: &Bound, value: &Bound, list: &[Bound], rows: &Rows) -> Result<Co
         let pair = [value.clone(), item.clone()];
         let equal =
             apply(bound, rows, &pair, |args, n| compare::compare(Cmp::Eq, value.ty, args, n))?;
-        let equal = equal.expanded(rows.n_rows);
+        let equal = expanded(item, &equal, rows.n_rows)?;
         any = compute::or_kleene(&any, equal.as_boolean())
             .map_err(|error| ExprError::new(item.at, error.to_string(), ""))?;
     }

@@ -152,7 +152,7 @@ impl Expr {
                 n_rows: rows.len(),
                 origin: Origin::From(rows.start),
             };
-            Ok(eval::eval(&bound, &at_hand)?.expanded(rows.len()))
+            eval::expanded(&bound, &eval::eval(&bound, &at_hand)?, rows.len())
         });
         let mut chunks = chunks.into_iter().collect::<Result<Vec<_>, ExprError>>()?;
         match chunks.len() {

@@ -5,9 +5,13 @@ use std::{cell::RefCell, sync::Arc};
 
 use regex::{Regex, RegexBuilder};
 
+use crate::base::node::shortened;
 use crate::frame::expr::{
     column::{Int, Text, try2, try3},
-    functions::{Function, Overload, takes, text::lower},
+    functions::{
+        Function, Overload, takes,
+        text::{fits, lower},
+    },
     types::Ty,
 };
 
@@ -35,7 +39,7 @@ pub static FUNCTIONS: &[Function] = &[
         overloads: &[takes(THREE, Ty::Text, |a, n| {
             let known = Compiled::default();
             try3::<Text, Text, Text, _>(a, n, |t, p, with| {
-                Ok(Some(known.get(p, "")?.replace(t, group_syntax(with)).into_owned()))
+                replaced(&*known.get(p, "")?, t, with, 1).map(Some)
             })
         })],
     },
@@ -44,7 +48,7 @@ pub static FUNCTIONS: &[Function] = &[
         overloads: &[takes(THREE, Ty::Text, |a, n| {
             let known = Compiled::default();
             try3::<Text, Text, Text, _>(a, n, |t, p, with| {
-                Ok(Some(known.get(p, "")?.replace_all(t, group_syntax(with)).into_owned()))
+                replaced(&*known.get(p, "")?, t, with, usize::MAX).map(Some)
             })
         })],
     },
@@ -105,6 +109,21 @@ fn extract(regex: &Regex, text: &str, group: i64) -> Result<Option<String>, Stri
     Ok(Some(found.unwrap_or_default().to_string()))
 }
 
+/// Replaces the first `limit` matches.
+fn replaced(regex: &Regex, text: &str, with: &str, limit: usize) -> Result<String, String> {
+    let with = group_syntax(with);
+    let (mut out, mut end) = (String::new(), 0);
+    for found in regex.captures_iter(text).take(limit) {
+        let Some(whole) = found.get(0) else { continue };
+        out.push_str(&text[end..whole.start()]);
+        found.expand(&with, &mut out);
+        end = whole.end();
+        fits(out.len())?;
+    }
+    out.push_str(&text[end..]);
+    Ok(out)
+}
+
 /// Groups are `\1` in SQL and `${1}` in the regex crate, where a `$` would mean something else.
 fn group_syntax(replacement: &str) -> String {
     let mut out = String::with_capacity(replacement.len());
@@ -152,7 +171,8 @@ impl Compiled {
         let regex = builder.build().map_err(|error| {
             let text = error.to_string();
             let why = text.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            format!("the regular expression '{pattern}' is not valid: {why}")
+            let pattern = shortened(pattern, 100);
+            format!("the regular expression '{pattern}' is not valid: {}", shortened(why, 200))
         })?;
         let regex = Arc::new(regex);
         *last = Some((pattern.to_string(), options.to_string(), regex.clone()));

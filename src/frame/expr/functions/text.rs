@@ -2,7 +2,7 @@
 //! It does not know columns: closures see one row's values.
 
 use crate::frame::expr::{
-    column::{Int, Text, map_all, map1, map2, map3, try1, try2, try3},
+    column::{Int, Text, map1, map2, map3, try_all, try1, try2, try3},
     functions::{Function, Overload, repeats, takes},
     types::Ty,
 };
@@ -60,8 +60,14 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         names: &["replace"],
         overloads: &[takes(&[Ty::Text, Ty::Text, Ty::Text], Ty::Text, |a, n| {
-            map3::<Text, Text, Text, _>(a, n, |t, from, to| {
-                if from.is_empty() { t.to_string() } else { t.replace(from, to) }
+            try3::<Text, Text, Text, _>(a, n, |t, from, to| {
+                if from.is_empty() {
+                    return Ok(Some(t.to_string()));
+                }
+                let grown =
+                    t.matches(from).count().saturating_mul(to.len().saturating_sub(from.len()));
+                fits(t.len().saturating_add(grown))?;
+                Ok(Some(t.replace(from, to)))
             })
         })],
     },
@@ -98,21 +104,21 @@ pub static FUNCTIONS: &[Function] = &[
     Function {
         names: &["||"],
         overloads: &[takes(TEXTS, Ty::Text, |a, n| {
-            map2::<Text, Text, _>(a, n, |x, y| format!("{x}{y}"))
+            try2::<Text, Text, _>(a, n, |x, y| joined([x, y].into_iter(), "").map(Some))
         })],
     },
     Function {
         names: &["concat"],
         overloads: &[repeats(TEXT, Ty::Text, |a, n| {
-            map_all::<Text, String>(a, n, |parts| Some(parts.flatten().collect()))
+            try_all::<Text, String>(a, n, |parts| joined(parts.flatten(), "").map(Some))
         })],
     },
     Function {
         names: &["concat_ws"],
         overloads: &[repeats(TEXTS, Ty::Text, |a, n| {
-            map_all::<Text, String>(a, n, |parts| {
-                let separator = parts.next().flatten()?;
-                Some(parts.flatten().collect::<Vec<_>>().join(separator))
+            try_all::<Text, String>(a, n, |parts| match parts.next().flatten() {
+                Some(separator) => joined(parts.flatten(), separator).map(Some),
+                None => Ok(None),
             })
         })],
     },
@@ -195,6 +201,29 @@ const SUBSTRING: &[Overload] = &[
     }),
     takes(TEXT_INTS, Ty::Text, |a, n| map3::<Text, Int, Int, _>(a, n, substring)),
 ];
+
+/// Longest text that joining and replacing make. Columns that double one another would fill the memory in thirty lines.
+pub const MAX_GROWN: usize = 1 << 24;
+
+/// Checks the length, in bytes, of a text that is about to be made.
+pub fn fits(n_bytes: usize) -> Result<(), String> {
+    match n_bytes <= MAX_GROWN {
+        true => Ok(()),
+        false => Err(format!("the text would be longer than {} MiB", MAX_GROWN >> 20)),
+    }
+}
+
+fn joined<'a>(parts: impl Iterator<Item = &'a str>, separator: &str) -> Result<String, String> {
+    let mut text = String::new();
+    for (i, part) in parts.enumerate() {
+        fits(text.len() + separator.len() + part.len())?;
+        if i > 0 {
+            text.push_str(separator);
+        }
+        text.push_str(part);
+    }
+    Ok(text)
+}
 
 fn length(text: &str) -> i64 {
     text.chars().count() as i64
