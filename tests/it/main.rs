@@ -14,6 +14,7 @@ mod fsck;
 mod gc;
 mod golden;
 mod habits;
+mod hostile;
 mod identity;
 mod moving;
 mod plan;

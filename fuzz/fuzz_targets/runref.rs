@@ -1,0 +1,9 @@
+//! Feeds bytes to `targets::runref`. It does not know what is done with them.
+
+#![no_main]
+
+#[path = "../targets.rs"]
+#[allow(dead_code)]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| targets::runref(data));
