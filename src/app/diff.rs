@@ -101,6 +101,17 @@ pub struct Migration {
     pub only_new: usize,
 }
 
+impl Migration {
+    /// Returns true if the same rows are in the same segments.
+    pub fn is_none(&self) -> bool {
+        let Contingency { rows, columns, counts } = &self.table;
+        let cells = counts.iter().enumerate().flat_map(|(i, c)| {
+            c.iter().enumerate().filter(|(_, n)| **n > 0).map(move |(j, _)| (i, j))
+        });
+        self.only_old + self.only_new == 0 && cells.into_iter().all(|(i, j)| rows[i] == columns[j])
+    }
+}
+
 impl RunDiff {
     /// Returns true if both are the same run.
     pub fn is_same(&self) -> bool {
@@ -337,7 +348,15 @@ fn migrations(
     new: &Stages<'_>,
 ) -> Result<Vec<Migration>, AppError> {
     let mut found = Vec::new();
-    for (before, after) in pairs(old, new, "select.clustering") {
+    let mut labelings = pairs(old, new, "select.clustering");
+    if labelings.is_empty() {
+        // Nobody chose; then every clustering speaks for itself.
+        let kinds =
+            crate::kinds::ALL.iter().map(|k| k.name()).filter(|k| k.starts_with("cluster."));
+        labelings = kinds.flat_map(|kind| pairs(old, new, kind)).collect();
+        labelings.sort_by(|a, b| a.1.name.cmp(&b.1.name));
+    }
+    for (before, after) in labelings {
         let sides = (reader.table(before, "labels")?, reader.table(after, "labels")?);
         if let (Some(a), Some(b)) = sides {
             found.extend(migration(&after.name, &a, &b));
@@ -392,6 +411,8 @@ mod tests {
         assert_eq!((found.only_old, found.only_new), (1, 1));
         assert_eq!(found.table.counts, [[0, 2], [1, 0]]);
         assert_eq!(found.table.adjusted_rand_index(), 1.0);
+        assert!(!found.is_none(), "they have changed names");
+        assert!(migration("best", &new, &new).unwrap().is_none());
     }
 
     #[test]

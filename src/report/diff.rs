@@ -26,8 +26,13 @@ pub fn render(diff: &RunDiff, width: Option<usize>, style: &Style) -> String {
             true => String::new(),
             false => format!("  {}", run.tags.join(", ")),
         };
+        // Two runs of one pipeline need no name.
+        let name = match diff.a.manifest.pipeline == diff.b.manifest.pipeline {
+            true => String::new(),
+            false => format!("  {}", run.manifest.pipeline),
+        };
         out.push_str(&format!(
-            "{mark}  {}  {}{tags}\n",
+            "{mark}  {}  {}{name}{tags}\n",
             style.bold(&run.id.to_hex()[..12]),
             style.dim(&when(&run.entry.started))
         ));
@@ -38,7 +43,8 @@ pub fn render(diff: &RunDiff, width: Option<usize>, style: &Style) -> String {
     }
     asked(diff, style, &mut out);
     artifacts(&diff.artifacts, diff.n_same, width, style, &mut out);
-    for figures in &diff.figures {
+    let is_news = |figures: &&Figures| figures.rows.iter().any(|r| r.old != r.new);
+    for figures in diff.figures.iter().filter(is_news) {
         out.push_str(&heading(&format!("{}: {}", figures.stage, figures.about), style));
         out.push_str(&side_by_side(figures, width, style));
     }
@@ -119,25 +125,28 @@ fn artifacts(
 fn side_by_side(figures: &Figures, width: Option<usize>, style: &Style) -> String {
     let columns = [("", Align::Left), ("a", Align::Right), ("b", Align::Right), ("", Align::Right)];
     let mut grid = Grid::new(columns).indented(2);
-    for row in &figures.rows {
+    for row in figures.rows.iter().filter(|r| r.old != r.new) {
         let (old, new) = (row.old.as_f64(), row.new.as_f64());
-        let texts = match (row.old.is_f64() || row.new.is_f64(), row.old == row.new) {
-            (true, _) => floats(vec![old, new]),
-            _ => vec![text(&row.old), text(&row.new)],
+        let texts = match row.old.is_f64() || row.new.is_f64() {
+            true => floats(vec![old, new]).into_iter().map(or_none).collect(),
+            false => vec![text(&row.old), text(&row.new)],
         };
         let delta = match (old, new) {
-            (Some(a), Some(b)) if a != b => signed(b - a, row.old.is_f64() || row.new.is_f64()),
+            (Some(a), Some(b)) => signed(b - a, row.old.is_f64() || row.new.is_f64()),
             _ => String::new(),
         };
-        let tone = if row.old == row.new { Tone::Dim } else { Tone::Plain };
         grid.push(vec![
-            Cell::new(row.name.as_str(), tone),
-            Cell::new(texts[0].as_str(), tone),
-            Cell::new(texts[1].as_str(), tone),
+            row.name.as_str().into(),
+            texts[0].as_str().into(),
+            texts[1].as_str().into(),
             Cell::new(delta, Tone::Warn),
         ]);
     }
     grid.render(width, style).0
+}
+
+fn or_none(text: String) -> String {
+    if text.is_empty() { "-".to_string() } else { text }
 }
 
 fn text(value: &Value) -> String {
@@ -159,6 +168,10 @@ fn signed(difference: f64, fraction: bool) -> String {
 fn moves(migration: &Migration, width: Option<usize>, style: &Style) -> String {
     let table = &migration.table;
     let n_rows: u64 = table.counts.iter().flatten().sum();
+    if migration.is_none() {
+        let rows = counted(n_rows as usize, "row", "rows");
+        return heading(&format!("{}: all {rows} in the same segments", migration.stage), style);
+    }
     let mut out = heading(
         &format!(
             "{}: who is in which segment, a down, b across; adjusted Rand index {:.4}",
@@ -209,6 +222,7 @@ pub fn document(diff: &RunDiff) -> Value {
     json!({
         "format": FORMAT,
         "a": diff.a.id, "b": diff.b.id, "same": diff.is_same(),
+        "pipelines": [diff.a.manifest.pipeline, diff.b.manifest.pipeline],
         "params": params,
         "stages": { "added": diff.added, "removed": diff.removed, "changed": changed },
         "artifacts": { "same": diff.n_same, "changed": artifacts },
@@ -303,12 +317,15 @@ mod tests {
             rows: vec![
                 change("silhouette", json!(0.25), json!(0.5)),
                 change("stage", json!("kmeans/k=3"), json!("gmm/k=4")),
+                change("n_rows", json!(90), json!(90)),
+                change("bic", json!(null), json!(2.5)),
                 change("n_segments", json!(3), json!(4)),
             ],
         };
         let expected = "                       a        b\n  \
             silhouette        0.25     0.50  +0.25\n  \
             stage       kmeans/k=3  gmm/k=4\n  \
+            bic                  -      2.5\n  \
             n_segments           3        4     +1\n";
         assert_eq!(side_by_side(&figures, None, &Style::new(false)), expected);
     }

@@ -6,6 +6,7 @@ mod classify;
 mod cli;
 mod cluster_real;
 mod crash;
+mod diff;
 mod failures;
 mod features;
 mod foreign;
