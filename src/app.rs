@@ -3,6 +3,7 @@
 
 mod artifact;
 mod diff;
+mod difference;
 mod explain;
 pub mod export;
 mod fsck;
@@ -20,6 +21,7 @@ mod unchanged;
 
 pub use artifact::{Artifact, Where, table as read_table};
 pub use diff::{ArtifactChange, Change, Figures, Migration, RunDiff, StageChange};
+pub use difference::Difference;
 pub use explain::{Explanation, Link, Made, Question};
 pub use fsck::{Checkup, Loss, Repair};
 pub use gc::{Collection, Occupancy};

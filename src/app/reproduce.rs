@@ -4,14 +4,18 @@
 use std::path::Path;
 
 use crate::{
-    app::{AppError, Project, recorded::Recorded, run::resolve},
+    app::{
+        AppError, Project,
+        difference::{self, Difference},
+        recorded::Recorded,
+        run::resolve,
+    },
     base::hash::{ContentHash, RunId},
     engine::{
         event::{Event, Report, State},
         exec::{self, Options},
         plan::Plan,
     },
-    frame::{self, compare},
     stage::work::Cancel,
     store::{
         Store,
@@ -62,8 +66,8 @@ pub struct Comparison {
     pub recorded: ContentHash,
     /// Its hash now; `None` if it did not come.
     pub found: Option<ContentHash>,
-    /// The first difference in it, where both can be read.
-    pub difference: Option<String>,
+    /// The first difference in it.
+    pub difference: Option<Difference>,
 }
 
 impl Pass {
@@ -192,15 +196,9 @@ fn compare_output(
 ) -> Comparison {
     let now = report.outputs.get(port);
     let difference = now.filter(|o| o.hash != then.hash).and_then(|o| {
-        if o.ext != "parquet" {
-            return None;
-        }
-        let read = |store: &Store, hash, ext| {
-            frame::parquet::read(store.open_object(hash, ext).ok()?).ok()
-        };
-        let before = read(store, &then.hash, &then.ext)?;
-        let after = read(fresh, &o.hash, &o.ext)?;
-        compare::first_difference(&before, &after)
+        let before = store.object_path(&then.hash, &then.ext);
+        let after = fresh.object_path(&o.hash, &o.ext);
+        difference::between(&before, &after, o.ext == "parquet")
     });
     Comparison {
         stage: report.name.clone(),

@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Pass, Reproduction, Restored},
+    app::{Difference, Pass, Reproduction, Restored},
+    frame::compare,
     report::{
         json::FORMAT,
         style::{Style, counted, duration},
@@ -68,7 +69,9 @@ fn pass(pass: &Pass) -> Value {
         .map(|o| {
             json!({
                 "stage": o.stage, "port": o.port, "recorded": o.recorded, "found": o.found,
-                "identical": o.found == Some(o.recorded), "difference": o.difference,
+                "identical": o.found == Some(o.recorded),
+                "difference": o.difference.as_ref().map(ToString::to_string),
+                "at": o.difference.as_ref().map(place),
             })
         })
         .collect();
@@ -85,6 +88,28 @@ fn pass(pass: &Pass) -> Value {
         "failures": failures,
         "outputs": outputs,
     })
+}
+
+/// Returns the place of a difference.
+fn place(difference: &Difference) -> Value {
+    match difference {
+        Difference::Table(compare::Difference::Cell { row, id, column, was, is }) => {
+            let id = id.as_ref().map(|(_, value)| value);
+            json!({ "row": row, "id": id, "column": column, "was": was, "is": is })
+        }
+        Difference::Table(compare::Difference::Type { column, was, is }) => {
+            json!({ "column": column, "was": was, "is": is })
+        }
+        Difference::Table(compare::Difference::Columns { was, is }) => {
+            json!({ "columns": { "was": was, "is": is } })
+        }
+        Difference::Table(compare::Difference::Rows { was, is }) => {
+            json!({ "rows": { "was": was, "is": is } })
+        }
+        Difference::Byte { at, was, is, .. } => json!({ "byte": at, "was": was, "is": is }),
+        Difference::Length { was, is } => json!({ "bytes": { "was": was, "is": is } }),
+        Difference::Gone => Value::Null,
+    }
 }
 
 /// Returns the text about what was put back.

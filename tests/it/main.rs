@@ -23,6 +23,7 @@ mod predict;
 mod processes;
 mod project;
 mod real_data;
+mod reproduce;
 mod shipped_data;
 mod signals;
 mod transform;
