@@ -15,7 +15,7 @@ use crate::{
 /// Beyond these the full reader has its say, which knows the exact limits.
 const MAX_BYTES: usize = 32 << 20;
 const MAX_NODES: usize = 1_000_000;
-const MAX_DEPTH: usize = 32;
+const MAX_DEPTH: usize = 24;
 
 /// Reads `text` if it is an ordinary file; `None` leaves it to the full reader.
 pub fn read(text: &str) -> Option<Node> {

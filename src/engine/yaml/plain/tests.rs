@@ -150,7 +150,13 @@ fn what_is_not_ordinary_is_left_to_the_full_reader() {
     ] {
         assert_eq!(read(text), None, "of {text:?}");
     }
-    assert_eq!(read(&format!("{}1{}", "[".repeat(40), "]".repeat(40))), None);
+}
+
+#[test]
+fn nesting_reads_the_same_at_every_depth() {
+    let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+    let quick: Vec<bool> = (0..50).map(|depth| agree(&nested(depth))).collect();
+    assert!(quick[10] && !quick[40]);
 }
 
 /// Shuffles pieces of YAML and characters into shipped text: whatever comes out, the readers agree.
