@@ -34,12 +34,8 @@ pub struct Unchanged {
     pub pipeline: String,
     /// The run.
     pub run: RunId,
-    /// How many instances it has.
-    pub n_stages: u64,
     /// The seconds that they took when they ran.
     pub saved_seconds: f64,
-    /// What kinds had to say about their parameters: instance and note.
-    pub notes: Vec<(String, String)>,
     /// Wall seconds that it took to find out.
     pub seconds: f64,
     file: PipelineFile,
@@ -71,9 +67,7 @@ impl Project {
         Ok(stands.then(|| Unchanged {
             pipeline: receipt.pipeline.clone(),
             run: receipt.run,
-            n_stages: receipt.n_stages,
             saved_seconds: receipt.saved_seconds,
-            notes: receipt.notes.clone(),
             seconds: started.elapsed().as_secs_f64(),
             file,
             receipt,
@@ -89,7 +83,7 @@ impl Project {
         let store = self.store_for_writing()?;
         let counts = State::ALL.iter().map(|s| (s.word().to_string(), 0));
         let mut counts: BTreeMap<String, u64> = counts.collect();
-        counts.insert(State::Cached.word().to_string(), unchanged.n_stages);
+        counts.insert(State::Cached.word().to_string(), unchanged.n_stages());
         store.put_history(&HistoryEntry {
             format: FORMAT,
             run: Some(unchanged.run),
@@ -144,7 +138,7 @@ impl Project {
             pipeline: outcome.plan.pipeline.clone(),
             run,
             yaml: *yaml,
-            n_stages: outcome.reports.len() as u64,
+            stages: outcome.reports.iter().map(|r| r.name.clone()).collect(),
             saved_seconds: outcome.reports.iter().map(|r| r.seconds).sum(),
             told_in,
             notes: outcome.plan.notes.clone(),
@@ -197,6 +191,21 @@ impl Project {
 }
 
 impl Unchanged {
+    /// Returns the names of its instances in plan order.
+    pub fn names(&self) -> &[String] {
+        &self.receipt.stages
+    }
+
+    /// Returns how many instances it has.
+    pub fn n_stages(&self) -> u64 {
+        self.receipt.stages.len() as u64
+    }
+
+    /// Returns what kinds had to say about their parameters: instance and note.
+    pub fn notes(&self) -> &[(String, String)] {
+        &self.receipt.notes
+    }
+
     /// Returns what is to be told of each instance.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ pub fn status(context: &Context, args: &StatusArgs) -> Result<ExitCode, AppError
     {
         match context.json {
             true => context.print_json(&report::unchanged::survey_document(&unchanged)?),
-            false => context.print(&report::unchanged::survey(&unchanged, &context.out)?),
+            false => context.print(&report::unchanged::survey(&unchanged, &context.out)),
         }
         return Ok(ExitCode::from(exit::DONE));
     }

@@ -17,7 +17,7 @@ use crate::{
 
 /// Returns the one line that ends a run.
 pub fn last_line(unchanged: &Unchanged, style: &Style) -> String {
-    let counts = [(State::Ran, 0), (State::Cached, unchanged.n_stages)];
+    let counts = [(State::Ran, 0), (State::Cached, unchanged.n_stages())];
     let (seconds, saved) = (unchanged.seconds, unchanged.saved_seconds);
     plain::counts_line(&counts, seconds, saved, Some(&unchanged.run), style)
 }
@@ -29,7 +29,7 @@ pub fn last_line(unchanged: &Unchanged, style: &Style) -> String {
 pub fn run_document(unchanged: &Unchanged) -> Result<Value, AppError> {
     let counts = State::ALL.map(|state| (state.word(), 0)).into_iter();
     let mut counts: BTreeMap<&str, u64> = counts.collect();
-    counts.insert(State::Cached.word(), unchanged.n_stages);
+    counts.insert(State::Cached.word(), unchanged.n_stages());
     Ok(json!({
         "format": FORMAT,
         "pipeline": unchanged.pipeline,
@@ -41,24 +41,21 @@ pub fn run_document(unchanged: &Unchanged) -> Result<Value, AppError> {
 }
 
 /// Returns the table of the states before a run.
-///
-/// # Errors
-/// If the store cannot be read.
-pub fn survey(unchanged: &Unchanged, style: &Style) -> Result<String, AppError> {
+pub fn survey(unchanged: &Unchanged, style: &Style) -> String {
     let word = Standing::Cached.word();
     let shown = style.good(&format!("{word:>8}"));
     let mut out = String::new();
-    for stage in unchanged.stages()? {
-        out.push_str(&format!("{shown}  {}\n", stage.stage));
+    for name in unchanged.names() {
+        out.push_str(&format!("{shown}  {name}\n"));
     }
-    for (instance, note) in &unchanged.notes {
+    for (instance, note) in unchanged.notes() {
         out.push_str(&style.dim(&format!("note: {instance}: {note}\n")));
     }
-    let n = unchanged.n_stages;
+    let n = unchanged.n_stages();
     let all =
         counted(usize::try_from(n).unwrap_or(usize::MAX), "stage instance", "stage instances");
     out.push_str(&format!("{all}: {n} {word}\n"));
-    Ok(out)
+    out
 }
 
 /// Returns the document of the states before a run.
@@ -68,7 +65,7 @@ pub fn survey(unchanged: &Unchanged, style: &Style) -> Result<String, AppError> 
 pub fn survey_document(unchanged: &Unchanged) -> Result<Value, AppError> {
     let counts = Standing::ALL.map(|standing| (standing.word(), 0)).into_iter();
     let mut counts: BTreeMap<&str, u64> = counts.collect();
-    counts.insert(Standing::Cached.word(), unchanged.n_stages);
+    counts.insert(Standing::Cached.word(), unchanged.n_stages());
     let mut stages = json::stages(&unchanged.stages()?, unchanged.store());
     for stage in stages.iter_mut().filter_map(Value::as_object_mut) {
         // What a stage told when it ran is no part of what would happen.

@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-const MARK: Mark = *b"orcrcpt1";
+const MARK: Mark = *b"orcrcpt2";
 
 /// Below this many files one thread looks faster than two.
 const PARALLEL_FROM: usize = 4096;
@@ -38,8 +38,8 @@ pub struct Receipt {
     pub run: RunId,
     /// The pipeline file's text, an object.
     pub yaml: ContentHash,
-    /// How many instances it has, all of them in place.
-    pub n_stages: u64,
+    /// The names of its instances in plan order, all of them in place.
+    pub stages: Vec<String>,
     /// The seconds that they took when they ran.
     pub saved_seconds: f64,
     /// The history entry that tells of each instance.
