@@ -27,6 +27,7 @@ use crate::{
     },
     store::{
         FORMAT, Store,
+        disk::Disk,
         error::StoreError,
         lease::PATIENCE,
         objects::{Health, ObjectWriter, RAW},
@@ -165,14 +166,13 @@ impl Runner<'_> {
         let work =
             Work { pool: self.pool.clone(), cancel: cancel.clone(), progress: progress.clone() };
         let scratch = self.scratch(instance)?;
-        let arrivals = self.arrivals(instance, ready, above, scratch.as_ref())?;
+        let lent = scratch.as_ref().map(|folder| &folder.0);
+        let arrivals = self.arrivals(instance, ready, above, lent)?;
         let mut outputs = StoreOutputs::new(self.store, instance);
         let result = catch_unwind(AssertUnwindSafe(|| {
             instance.kind.run(&mut StageCtx::new(&work, &instance.params, &arrivals, &mut outputs))
         }));
-        if let Some(folder) = &scratch {
-            self.store.disk().remove_dir_all(folder.path())?;
-        }
+        drop(scratch);
         match result {
             Ok(Err(StageError::Cancelled)) if !self.cancel.is_cancelled() && cancel.is_late() => {
                 let limit = instance.timeout.unwrap_or_default();
@@ -202,12 +202,12 @@ impl Runner<'_> {
         Ok(record)
     }
 
-    fn scratch(&self, instance: &Instance) -> Result<Option<Scratch>, StageError> {
+    fn scratch(&self, instance: &Instance) -> Result<Option<Lent<'_>>, StageError> {
         if !instance.kind.needs_scratch() {
             return Ok(None);
         }
-        let path = self.store.scratch("command")?;
-        Ok(Some(Scratch::new(&path, self.store.disk().clone())?))
+        let disk = self.store.disk();
+        Ok(Some(Lent(Scratch::new(&self.store.scratch("command")?, disk.clone())?, disk)))
     }
 
     fn arrivals(
@@ -290,6 +290,16 @@ impl Runner<'_> {
             self.try_once(node, &ready, above, &Progress::default())?;
         }
         Ok(())
+    }
+}
+
+/// A folder that is lent to one try of an instance. Dropped, it is removed.
+struct Lent<'a>(Scratch, &'a Disk);
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        // Nothing refers to it, and gc sweeps `tmp`: a failure here is no reason to give up what came of it.
+        let _ = self.1.remove_dir_all(self.0.path());
     }
 }
 

@@ -33,13 +33,13 @@ impl Store {
             return Ok(());
         }
         self.remove_linked_folders(relative)?;
-        let temp = self.temp_path("link");
-        self.disk.symlink(&target, &temp)?;
+        let temp = self.temporary("link");
+        self.disk.symlink(&target, temp.path())?;
         if let Some(folder) = link.parent() {
             self.disk.create_dir_all(folder)?;
         }
         // Not waited for: whatever a crash leaves of the view, the next run links again.
-        self.disk.rename_lazily(&temp, &link)
+        temp.rename_lazily(&link)
     }
 
     /// Returns where the view shows an output.

@@ -18,6 +18,7 @@ pub mod receipt;
 pub mod records;
 mod retired;
 pub mod runs;
+pub mod temp;
 pub mod usage;
 
 use std::path::{Path, PathBuf};
@@ -167,9 +168,9 @@ impl Store {
     /// # Errors
     /// If the medium refuses.
     pub fn write_atomic(&self, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-        let temp = self.temp_path("write");
-        self.disk.write_synced(&temp, bytes)?;
-        self.disk.rename(&temp, path)
+        let temp = self.temporary("write");
+        self.disk.write_synced(temp.path(), bytes)?;
+        temp.rename(path)
     }
 
     fn temp_path(&self, hint: &str) -> PathBuf {

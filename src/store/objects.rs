@@ -11,6 +11,7 @@ use crate::{
         Store,
         disk::{Disk, OpenFile, Stat},
         error::StoreError,
+        temp::Temporary,
     },
 };
 
@@ -23,10 +24,11 @@ const HASH_BUFFER: usize = 1 << 23;
 /// From how many bytes on several threads hash faster than one.
 const PARALLEL_FROM: usize = 1 << 18;
 
-/// An object being written: bytes are hashed on their way to a file under `tmp`.
+/// An object being written: bytes are hashed on their way to a file under `tmp`. Dropped, it is removed.
 pub struct ObjectWriter {
     inner: BufWriter<Hashing>,
-    path: PathBuf,
+    // Dropped after the writer, which may still have something to write.
+    temp: Temporary,
 }
 
 struct Hashing {
@@ -44,8 +46,7 @@ pub struct Staged {
     pub hash: ContentHash,
     /// Its size.
     pub bytes: u64,
-    path: Option<PathBuf>,
-    disk: Disk,
+    temp: Temporary,
 }
 
 /// What became of checking an object.
@@ -88,29 +89,15 @@ impl ObjectWriter {
     /// # Errors
     /// If the medium refuses.
     pub fn finish(self) -> Result<Staged, StoreError> {
-        let path = self.path;
+        let temp = self.temp;
         let hashing = self
             .inner
             .into_inner()
-            .map_err(|error| StoreError::io("write", &path)(error.into_error()))?;
-        let staged = Staged {
-            hash: ContentHash::from_digest(hashing.hasher.finalize()),
-            bytes: hashing.bytes,
-            path: Some(path.clone()),
-            disk: hashing.disk.clone(),
-        };
-        hashing.disk.sync(&hashing.file, &path)?;
-        hashing.disk.make_read_only(&path)?;
-        Ok(staged)
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if let Some(path) = &self.path {
-            // Nothing refers to it, and gc sweeps `tmp`: a failure here costs space for a while only.
-            let _ = self.disk.remove_file(path);
-        }
+            .map_err(|error| StoreError::io("write", temp.path())(error.into_error()))?;
+        hashing.disk.sync(&hashing.file, temp.path())?;
+        hashing.disk.make_read_only(temp.path())?;
+        let hash = ContentHash::from_digest(hashing.hasher.finalize());
+        Ok(Staged { hash, bytes: hashing.bytes, temp })
     }
 }
 
@@ -120,30 +107,24 @@ impl Store {
     /// # Errors
     /// If the medium refuses.
     pub fn begin_object(&self) -> Result<ObjectWriter, StoreError> {
-        let path = self.temp_path("object");
-        let file = self.disk.create(&path)?;
+        let temp = self.temporary("object");
         let hashing = Hashing {
-            file,
+            file: self.disk.create(temp.path())?,
             hasher: blake3::Hasher::new(),
             bytes: 0,
             disk: self.disk.clone(),
-            path: path.clone(),
+            path: temp.path().to_path_buf(),
         };
-        Ok(ObjectWriter { inner: BufWriter::with_capacity(BUFFER, hashing), path })
+        Ok(ObjectWriter { inner: BufWriter::with_capacity(BUFFER, hashing), temp })
     }
 
     /// Gives a staged object its name. Replaces an object of that name, which holds the same bytes or is damaged.
     ///
     /// # Errors
     /// If the medium refuses.
-    pub fn commit(&self, mut staged: Staged, ext: &str) -> Result<(ContentHash, u64), StoreError> {
+    pub fn commit(&self, staged: Staged, ext: &str) -> Result<(ContentHash, u64), StoreError> {
         let target = self.object_path(&staged.hash, ext);
-        if let Some(path) = staged.path.take()
-            && let Err(error) = self.disk.rename(&path, &target)
-        {
-            staged.path = Some(path);
-            return Err(error);
-        }
+        staged.temp.rename(&target)?;
         if let Some(stat) = self.disk.stat(&target)? {
             self.memo.note_own(&self.memo_name(&target), &stat, staged.hash);
         }
@@ -160,7 +141,7 @@ impl Store {
             return Ok(hash);
         }
         let mut writer = self.begin_object()?;
-        let path = writer.path.clone();
+        let path = writer.temp.path().to_path_buf();
         writer.write_all(bytes).map_err(StoreError::io("write", &path))?;
         Ok(self.commit(writer.finish()?, ext)?.0)
     }
@@ -247,21 +228,17 @@ impl Store {
         }
         let before = self.require_stat(path)?;
         let source = self.disk.open(path)?;
-        let temp = self.temp_path("snapshot");
-        let file = self.disk.create(&temp)?;
-        let mut staged = Staged {
-            hash: *expected,
-            bytes: before.size,
-            path: Some(temp.clone()),
-            disk: self.disk.clone(),
-        };
-        if self.disk.reflink(&source, &file, &temp)? {
-            staged.hash = self.hash_file(&temp)?;
-            self.disk.sync(&file, &temp)?;
-            self.disk.make_read_only(&temp)?;
+        let temp = self.temporary("snapshot");
+        let file = self.disk.create(temp.path())?;
+        let staged = if self.disk.reflink(&source, &file, temp.path())? {
+            let hash = self.hash_file(temp.path())?;
+            self.disk.sync(&file, temp.path())?;
+            self.disk.make_read_only(temp.path())?;
+            Staged { hash, bytes: before.size, temp }
         } else {
-            staged = self.copy_in(source, path)?;
-        }
+            drop(temp);
+            self.copy_in(source, path)?
+        };
         self.unchanged(path, &before)?;
         if staged.hash != *expected {
             return Err(StoreError::Moved(path.to_path_buf()));
@@ -290,9 +267,7 @@ impl Store {
             if n == 0 {
                 return writer.finish();
             }
-            writer
-                .write_all(&buffer[..n])
-                .map_err(StoreError::io("write", &writer.path.clone()))?;
+            writer.write_all(&buffer[..n]).map_err(StoreError::io("write", writer.temp.path()))?;
         }
     }
 

@@ -49,7 +49,33 @@ fn an_abandoned_object_leaves_nothing() {
     let mut writer = store.begin_object().unwrap();
     writer.write_all(b"hello").unwrap();
     drop(writer.finish().unwrap());
+    let mut writer = store.begin_object().unwrap();
+    writer.write_all(b"hello").unwrap();
+    drop(writer);
     assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+}
+
+/// Runs on a full disk used to leave what they had begun, and made the disk fuller.
+#[test]
+fn a_refused_write_leaves_nothing() {
+    let temp = Temp::new("refused");
+    let root = temp.store().root().to_path_buf();
+    for refused in ["write", "sync", "protect", "rename"] {
+        let disk = Disk::gated(std::sync::Arc::new(move |op: &disk::Op<'_>| {
+            match op.name == refused && op.path.to_string_lossy().contains("artifacts/") {
+                true => Err(std::io::Error::from_raw_os_error(28)),
+                false => Ok(()),
+            }
+        }));
+        let store = Store::open(&root, disk).unwrap();
+        assert!(store.put(b"hello", "yaml").is_err(), "{refused}");
+        let record = store.write_atomic(&root.join("state").join("x"), b"hello");
+        assert!(record.is_err() || refused == "protect", "{refused}");
+        let hash = ContentHash::of(b"hello");
+        let link = store.link_latest("p", "s", refused, &hash, "yaml");
+        assert!(link.is_err() == (refused == "rename"), "{refused}");
+        assert_eq!(fs::read_dir(root.join("tmp")).unwrap().count(), 0, "{refused}");
+    }
 }
 
 #[test]
