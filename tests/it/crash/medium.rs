@@ -53,6 +53,7 @@ impl Pending {
 }
 
 struct State {
+    lies: Option<&'static str>,
     at: u64,
     fault: Fault,
     n: u64,
@@ -69,7 +70,17 @@ pub struct Medium(Arc<Mutex<State>>);
 impl Medium {
     /// Makes a medium whose operation number `at`, counted from 0, meets `fault`.
     pub fn new(at: u64, fault: Fault) -> Medium {
+        Medium::make(at, fault, None)
+    }
+
+    /// Makes one that stops there, and only says that it syncs what has `part` in its path.
+    pub fn lying(at: u64, part: &'static str) -> Medium {
+        Medium::make(at, Fault::Stop, Some(part))
+    }
+
+    fn make(at: u64, fault: Fault, lies: Option<&'static str>) -> Medium {
         Medium(Arc::new(Mutex::new(State {
+            lies,
             at,
             fault,
             n: 0,
@@ -148,6 +159,8 @@ impl State {
             "create" | "write" => {
                 self.unsynced.insert(path);
             }
+            "sync" | "sync folder"
+                if self.lies.is_some_and(|part| path.to_string_lossy().contains(part)) => {}
             "sync" => {
                 self.unsynced.remove(op.path);
             }
