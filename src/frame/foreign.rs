@@ -11,7 +11,7 @@ use arrow::{
     record_batch::RecordBatch,
 };
 use bytes::Bytes;
-use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
+use parquet::arrow::ProjectionMask;
 
 use crate::{
     base::names,
@@ -20,7 +20,7 @@ use crate::{
         growth::{self, Growth},
         guard::decoding,
         ipc,
-        parquet::gathered,
+        parquet::{gathered, open},
         table,
     },
 };
@@ -163,7 +163,7 @@ fn read_parquet(
     wanted: Option<&[String]>,
     growth: Growth,
 ) -> Result<RecordBatch, ForeignError> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes).map_err(FrameError::from)?;
+    let builder = open(bytes)?;
     let names: Vec<String> = builder.schema().fields().iter().map(|f| f.name().clone()).collect();
     missing(wanted, &names.iter().map(String::as_str).collect::<Vec<_>>())?;
     let roots = names.iter().enumerate().filter(|(_, n)| is_wanted(wanted, n)).map(|(i, _)| i);

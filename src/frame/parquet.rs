@@ -6,7 +6,8 @@ use std::io::Write;
 use arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
 use parquet::{
     arrow::{
-        ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder,
+        ArrowWriter,
+        arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
         arrow_writer::ArrowWriterOptions,
     },
     basic::Compression,
@@ -22,6 +23,7 @@ use crate::{
     frame::{
         growth::{self, Growth},
         guard::decoding,
+        pages,
         table::{FrameError, Table},
     },
 };
@@ -42,11 +44,23 @@ pub fn read<R: ChunkReader + 'static>(source: R) -> Result<Table, FrameError> {
 
 fn read_all<R: ChunkReader + 'static>(source: R) -> Result<Table, FrameError> {
     let growth = Growth::of_file(source.len());
-    let builder = ParquetRecordBatchReaderBuilder::try_new(source)?;
+    let builder = open(source)?;
     let schema = builder.schema().clone();
     let rows = growth::step_rows(schema.fields().len());
     let batches = gathered(builder.with_batch_size(rows).build()?, growth)?;
     Table::from_batches(&schema, &batches)
+}
+
+/// Opens a file whose pages claim no more than it may grow to.
+///
+/// # Errors
+/// If they do, or are damaged.
+pub fn open<R: ChunkReader + 'static>(
+    source: R,
+) -> Result<ParquetRecordBatchReaderBuilder<R>, FrameError> {
+    let metadata = ArrowReaderMetadata::load(&source, ArrowReaderOptions::default())?;
+    pages::check(&source, metadata.metadata(), &mut Growth::of_file(source.len()))?;
+    Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(source, metadata))
 }
 
 /// Collects batches until they are more than a file may grow to.
@@ -73,7 +87,7 @@ pub fn gathered(
 pub fn read_head<R: ChunkReader + 'static>(source: R, n_rows: usize) -> Result<Table, FrameError> {
     decoding(|| {
         let growth = Growth::of_file(source.len());
-        let builder = ParquetRecordBatchReaderBuilder::try_new(source)?;
+        let builder = open(source)?;
         let schema = builder.schema().clone();
         let rows = growth::step_rows(schema.fields().len()).min(n_rows.max(1));
         let reader = builder.with_batch_size(rows).with_limit(n_rows).build()?;
