@@ -93,8 +93,9 @@ impl NumberFormat {
     pub fn integer(&self, text: &[u8]) -> Option<i64> {
         let plain = self.plain(text)?;
         match classify(&plain) {
-            NumberClass::Integer | NumberClass::Code => digits(&plain),
-            NumberClass::Float => {
+            NumberClass::Integer => digits(&plain),
+            NumberClass::Code if digits(&plain).is_some() => digits(&plain),
+            NumberClass::Code | NumberClass::Float => {
                 let value = self.float(text)?;
                 // Beyond 2^53 a float no longer tells which integer was meant.
                 let exact = value == value.floor() && value.abs() <= 9_007_199_254_740_992.0;
@@ -114,7 +115,8 @@ fn digits(text: &[u8]) -> Option<i64> {
     // Summed below zero, where the smallest integer has its place as well.
     let mut value: i64 = 0;
     for &b in digits {
-        value = value.checked_mul(10)?.checked_sub(i64::from(b - b'0'))?;
+        let digit = b.is_ascii_digit().then(|| i64::from(b - b'0'))?;
+        value = value.checked_mul(10)?.checked_sub(digit)?;
     }
     if negative { Some(value) } else { value.checked_neg() }
 }
@@ -236,6 +238,10 @@ mod tests {
         assert_eq!(plain.integer(b"17850.0"), Some(17850));
         assert_eq!(plain.integer(b"007"), Some(7));
         assert_eq!(plain.integer(b"1.5"), None);
+        // The point was taken for a digit: `007.5` was 3245 in a column declared integer.
+        assert_eq!(plain.integer(b"007.5"), None);
+        assert_eq!(plain.integer(b"007.0"), Some(7));
+        assert_eq!(plain.integer(b"00e1"), Some(0));
         assert_eq!(plain.float(b"0.1"), Some(0.1));
         assert_eq!(plain.float(b"+2.5e3"), Some(2500.0));
         assert_eq!(plain.float(b"9223372036854775808"), Some(9_223_372_036_854_775_808.0));
