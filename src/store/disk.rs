@@ -1,6 +1,8 @@
 //! The seam: every file operation of the store goes through here, so that a test can make any of them fail
 //! or be the last. It does not know what the files mean.
 
+mod stat;
+
 use std::{
     collections::BTreeSet,
     fmt,
@@ -8,10 +10,12 @@ use std::{
     io::{self, Read, Write},
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::store::error::StoreError;
+
+use self::stat::stat_of;
+pub use self::stat::{Stat, now_ns};
 
 /// The file handles that pass through here.
 pub use std::fs::{File as OpenFile, TryLockError};
@@ -40,19 +44,6 @@ impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Disk").field("gated", &self.gate.is_some()).finish()
     }
-}
-
-/// What identifies one state of a file without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Stat {
-    /// Size in bytes.
-    pub size: u64,
-    /// Modification time in nanoseconds.
-    pub mtime: i64,
-    /// Change time in nanoseconds; unlike the former it cannot be set back.
-    pub ctime: i64,
-    /// Inode number.
-    pub inode: u64,
 }
 
 /// What lies under a path; a link is not followed.
@@ -500,18 +491,6 @@ impl Disk {
     }
 }
 
-impl Stat {
-    /// Returns when the file last changed in any way, in nanoseconds.
-    pub fn changed(&self) -> i64 {
-        self.mtime.max(self.ctime)
-    }
-
-    /// Returns true if the times have no fraction of a second, as on file systems that keep none.
-    pub fn is_coarse(&self) -> bool {
-        self.mtime % 1_000_000_000 == 0 && self.ctime % 1_000_000_000 == 0
-    }
-}
-
 fn present(
     found: io::Result<fs::Metadata>,
     path: &Path,
@@ -526,22 +505,4 @@ fn present(
 /// A name below something that is not a folder is as absent as one that nobody gave.
 fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
-fn stat_of(metadata: &fs::Metadata) -> Stat {
-    use std::os::unix::fs::MetadataExt;
-    let nanos =
-        |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
-    Stat {
-        size: metadata.size(),
-        mtime: nanos(metadata.mtime(), metadata.mtime_nsec()),
-        ctime: nanos(metadata.ctime(), metadata.ctime_nsec()),
-        inode: metadata.ino(),
-    }
-}
-
-/// Returns the wall clock in nanoseconds; for names and for the memory of files only, never for content.
-pub fn now_ns() -> i64 {
-    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
 }

@@ -1,0 +1,51 @@
+//! What tells one state of a file from another without reading it, and the clock that it is held against.
+//! It does not know whose files they are.
+
+use std::{
+    fs,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// What identifies one state of a file without reading it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Stat {
+    /// Size in bytes.
+    pub size: u64,
+    /// Modification time in nanoseconds.
+    pub mtime: i64,
+    /// Change time in nanoseconds; unlike the former it cannot be set back.
+    pub ctime: i64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+impl Stat {
+    /// Returns when the file last changed in any way, in nanoseconds.
+    pub fn changed(&self) -> i64 {
+        self.mtime.max(self.ctime)
+    }
+
+    /// Returns true if the times have no fraction of a second, as on file systems that keep none.
+    pub fn is_coarse(&self) -> bool {
+        self.mtime % 1_000_000_000 == 0 && self.ctime % 1_000_000_000 == 0
+    }
+}
+
+/// Returns the state that a file system tells.
+pub(super) fn stat_of(metadata: &fs::Metadata) -> Stat {
+    use std::os::unix::fs::MetadataExt;
+    let nanos =
+        |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+    Stat {
+        size: metadata.size(),
+        mtime: nanos(metadata.mtime(), metadata.mtime_nsec()),
+        ctime: nanos(metadata.ctime(), metadata.ctime_nsec()),
+        inode: metadata.ino(),
+    }
+}
+
+/// Returns the wall clock in nanoseconds; for names and for the memory of files only, never for content.
+pub fn now_ns() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
+}
