@@ -1,6 +1,6 @@
-//! The headers of a Parquet file's pages, read before the pages are: what they claim decides how much memory the decoder asks
-//! for, and memory that is not there ends the program. It knows of Thrift's compact protocol what it needs to get
-//! past a header, and nothing of encodings.
+//! The footer of a Parquet file and the headers of its pages, read before the decoder reads them: what they claim decides how
+//! much memory it asks for and how often it goes round, and memory that is not there ends the program. It knows of
+//! Thrift's compact protocol what it needs to get past a structure, and nothing of encodings.
 
 use parquet::{
     basic::Type,
@@ -25,6 +25,24 @@ struct Header {
     packed: i64,
     /// Values of a dictionary.
     entries: i64,
+}
+
+/// Bytes at the end of a file: the footer's length and the magic.
+const TRAILER: u64 = 8;
+
+/// Walks through the footer: no list in it may claim more items than there are bytes. The decoder believes each list, and
+/// goes round two billion times for one of truth values, which the format has none of.
+///
+/// # Errors
+/// If there is no such footer.
+pub fn check_footer<R: ChunkReader>(source: &R) -> Result<(), FrameError> {
+    let broken = || FrameError::Damaged("its footer cannot be read".to_string());
+    let rest = source.len().checked_sub(TRAILER).ok_or_else(broken)?;
+    let trailer = source.get_bytes(rest, TRAILER as usize)?;
+    let length = trailer.first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    let start = rest.checked_sub(u64::from(length)).ok_or_else(broken)?;
+    let bytes = source.get_bytes(start, length as usize)?;
+    Compact { bytes: &bytes, at: 0 }.skip(ty::STRUCT, 0).ok_or_else(broken)
 }
 
 /// Takes in what all pages of a file claim to unpack to.
@@ -108,8 +126,6 @@ mod ty {
     pub const DOUBLE: u8 = 7;
     pub const BINARY: u8 = 8;
     pub const LIST: u8 = 9;
-    pub const SET: u8 = 10;
-    pub const MAP: u8 = 11;
     pub const STRUCT: u8 = 12;
     pub const UUID: u8 = 13;
 }
@@ -162,18 +178,14 @@ impl Compact<'_> {
                 let length = self.varint()?;
                 self.advance(usize::try_from(length).ok()?)
             }
-            ty::LIST | ty::SET if depth < MAX_DEPTH => {
+            // No structure of the format holds a list of truth values, a set or a map.
+            ty::LIST if depth < MAX_DEPTH => {
                 let head = self.byte()?;
                 let n = if head >> 4 == 15 { self.varint()? } else { u64::from(head >> 4) };
-                (0..n).try_for_each(|_| self.skip_item(head & 0x0F, depth))
-            }
-            ty::MAP if depth < MAX_DEPTH => {
-                let n = self.varint()?;
-                let types = if n == 0 { 0 } else { self.byte()? };
-                (0..n).try_for_each(|_| {
-                    self.skip_item(types >> 4, depth)?;
-                    self.skip_item(types & 0x0F, depth)
-                })
+                match head & 0x0F {
+                    ty::TRUE | ty::FALSE if n > 0 => None,
+                    ty => (0..n).try_for_each(|_| self.skip(ty, depth + 1)),
+                }
             }
             ty::STRUCT if depth < MAX_DEPTH => {
                 let mut id = 0;
@@ -183,14 +195,6 @@ impl Compact<'_> {
                 Some(())
             }
             _ => None,
-        }
-    }
-
-    /// In a list a truth value takes a byte; as a field it stands in the field's head.
-    fn skip_item(&mut self, ty: u8, depth: usize) -> Option<()> {
-        match ty {
-            ty::TRUE | ty::FALSE => self.advance(1),
-            ty => self.skip(ty, depth + 1),
         }
     }
 
@@ -274,6 +278,32 @@ mod tests {
         lying.extend(&honest[at + 4..]);
         let error = checked(lying).unwrap_err().to_string();
         assert!(error.contains("claims more values"), "{error}");
+    }
+
+    /// The decoder went round two billion times for a list of truth values.
+    #[test]
+    fn a_footer_that_claims_more_than_it_holds_is_refused() {
+        let footer = |fields: &[u8]| {
+            let mut bytes = b"PAR1".to_vec();
+            bytes.extend(fields);
+            bytes.extend((fields.len() as u32).to_le_bytes());
+            bytes.extend(b"PAR1");
+            check_footer(&Bytes::from(bytes))
+        };
+        let honest = file();
+        assert!(check_footer(&Bytes::from(honest)).is_ok());
+        assert!(footer(&[0x15, 0x02, 0x00]).is_ok());
+        for wrong in [
+            &[0x19, 0xF1, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0x00][..],
+            &[0x19, 0xF5, 0xFF, 0xFF, 0xFF, 0xFF, 0x07, 0x00],
+            &[0x1C; 100],
+            &[0x18, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01],
+            &[],
+        ] {
+            assert!(footer(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(check_footer(&Bytes::from_static(b"\xFF\xFF\xFF\xFFPAR1")).is_err());
+        assert!(check_footer(&Bytes::from_static(b"PAR1")).is_err());
     }
 
     #[test]

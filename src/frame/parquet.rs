@@ -58,6 +58,7 @@ fn read_all<R: ChunkReader + 'static>(source: R) -> Result<Table, FrameError> {
 pub fn open<R: ChunkReader + 'static>(
     source: R,
 ) -> Result<ParquetRecordBatchReaderBuilder<R>, FrameError> {
+    pages::check_footer(&source)?;
     let metadata = ArrowReaderMetadata::load(&source, ArrowReaderOptions::default())?;
     pages::check(&source, metadata.metadata(), &mut Growth::of_file(source.len()))?;
     Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(source, metadata))
@@ -100,7 +101,10 @@ pub fn read_head<R: ChunkReader + 'static>(source: R, n_rows: usize) -> Result<T
 /// # Errors
 /// If the bytes are not Parquet or are damaged.
 pub fn read_schema<R: ChunkReader + 'static>(source: R) -> Result<SchemaRef, FrameError> {
-    decoding(|| Ok(ParquetRecordBatchReaderBuilder::try_new(source)?.schema().clone()))
+    decoding(|| {
+        pages::check_footer(&source)?;
+        Ok(ParquetRecordBatchReaderBuilder::try_new(source)?.schema().clone())
+    })
 }
 
 /// Returns the number of rows that a Parquet file says it has; the rows are not read.
@@ -109,6 +113,7 @@ pub fn read_schema<R: ChunkReader + 'static>(source: R) -> Result<SchemaRef, Fra
 /// If the bytes are not Parquet or are damaged.
 pub fn count_rows<R: ChunkReader + 'static>(source: &R) -> Result<u64, FrameError> {
     decoding(|| {
+        pages::check_footer(source)?;
         let metadata = ParquetMetaDataReader::new().parse_and_finish(source)?;
         Ok(u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0))
     })
