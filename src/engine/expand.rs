@@ -72,6 +72,7 @@ pub fn expand(
             lost.insert(stage.name.text.clone());
             continue;
         };
+        let before = faults.len();
         match combinations(stage, params, &room, faults) {
             Some(all) => {
                 for axes in all {
@@ -85,9 +86,12 @@ pub fn expand(
             None => instances.push(stand_in(stage, kind, params, &room, faults)),
         }
         if room.is_full() {
+            // What found no room looks like a mistake, and stages that are not reached like missing ones.
+            faults.truncate(before);
             let message =
                 "the pipeline grows too large here: too many instances, or too much in each";
             faults.push(Fault::new(stage.name.at, message, "split it into several pipelines"));
+            lost.extend(spec.stages.iter().map(|stage| stage.name.text.clone()));
             break;
         }
     }

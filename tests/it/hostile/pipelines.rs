@@ -110,6 +110,21 @@ fn a_short_file_cannot_ask_for_a_large_pipeline() {
 }
 
 #[test]
+fn what_is_too_large_is_one_mistake() {
+    let text: String = (0..20)
+        .map(|i| format!("  s{i}: {{ uses: command, inputs: {{ x: s{} }}, matrix: {{ a: {{ from: 1, to: 90000 }} }}, with: {{ run: x, outputs: {{ y: y }} }} }}\n", i + 1))
+        .collect();
+    let alone = "  s20: { uses: ingest.csv, with: { path: a } }\n";
+    let said: Vec<_> =
+        faults(&format!("{HEAD}{text}{alone}")).into_iter().map(|f| f.message).collect();
+    assert!(said.iter().any(|m| m.contains("too large")), "{said:?}");
+    assert!(
+        !said.iter().any(|m| m.contains("no stage") || m.contains("found nothing")),
+        "{said:?}"
+    );
+}
+
+#[test]
 fn two_matrices_that_meet_do_not_multiply_without_end() {
     let matrix = "matrix: { k: { from: 1, to: 20000 } }";
     let text = format!(
