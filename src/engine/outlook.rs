@@ -23,8 +23,10 @@ use crate::{
 /// By how much rows may differ and still be about as many.
 const SIMILAR: f64 = 2.0;
 
-/// How many executions are looked at, newest first: older ones tell of other data and another machine.
+/// How many executions that ran something are looked at, newest first, and how many instances in all: older ones tell
+/// of other data and another machine.
 const MAX_ENTRIES: usize = 200;
+const MAX_INSTANCES: usize = 100_000;
 
 /// What a run would take.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +97,9 @@ pub fn outlook(
     history: impl Iterator<Item = HistoryEntry>,
     jobs: usize,
 ) -> Outlook {
-    let past = Past::new(plan, history.take(MAX_ENTRIES));
+    // What found everything in place tells of no instance, however often that was.
+    let telling = history.filter(|entry| !entry.stages.is_empty());
+    let past = Past::new(plan, telling.take(MAX_ENTRIES));
     let mut stages = Vec::with_capacity(forecasts.len());
     let mut rows: HashMap<NodeIndex, Option<u64>> = HashMap::new();
     for forecast in forecasts {
@@ -134,7 +138,12 @@ impl Past {
         let by_name: HashMap<&str, NodeIndex> =
             plan.graph.node_indices().map(|n| (plan.graph[n].name.as_str(), n)).collect();
         let mut past = Past { own: HashMap::new(), by_kind: HashMap::new() };
+        let mut n_seen = 0;
         for entry in history {
+            n_seen += entry.stages.len();
+            if n_seen > MAX_INSTANCES && !past.own.is_empty() {
+                break;
+            }
             let is_own = entry.pipeline == plan.pipeline;
             let stages: HashMap<&str, &HistoryStage> =
                 entry.stages.iter().map(|s| (s.stage.as_str(), s)).collect();

@@ -164,6 +164,14 @@ fn a_new_instance_takes_the_median_of_its_kind_on_about_as_many_rows() {
     assert_eq!(look(10_000, ALL_DUE, history).stages[1].seconds, Some(90.0));
 }
 
+/// A pipeline that is asked for every minute and finds everything in place forgets nothing of what it once took.
+#[test]
+fn executions_that_ran_nothing_do_not_hide_those_that_did() {
+    let mut history = vec![entry("p", vec![]); 10 * MAX_ENTRIES];
+    history.push(entry("p", vec![ran("last", "sum", 5.0, 1)]));
+    assert_eq!(look(100, ALL_DUE, history).stages[4].basis, Basis::Itself);
+}
+
 #[test]
 fn of_another_kind_under_the_same_name_nothing_is_known() {
     let seen = look(100, ALL_DUE, vec![entry("p", vec![ran("last", "read", 5.0, 1)])]);
