@@ -18,8 +18,8 @@ use crate::{
 /// Buffer between a writer and the medium.
 const BUFFER: usize = 1 << 18;
 
-/// Bytes hashed at a time.
-const HASH_BUFFER: usize = 1 << 23;
+/// Bytes hashed at a time: as many as a core's own cache holds, since they are read into it just before.
+const HASH_BUFFER: usize = 1 << 21;
 
 /// From how many bytes on several threads hash faster than one.
 const PARALLEL_FROM: usize = 1 << 18;
