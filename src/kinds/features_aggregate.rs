@@ -173,7 +173,7 @@ impl Kind for FeaturesAggregate {
 }
 
 fn parsed(params: &Value, problems: &mut Vec<Problem>) -> Option<(String, Vec<Column>)> {
-    let written: Written = serde_json::from_value(params.clone()).ok()?;
+    let written = Written::deserialize(params).ok()?;
     let mut columns: Vec<Column> = Vec::new();
     for (name, column) in written.columns {
         let path = ["columns", name.as_str()];

@@ -147,7 +147,7 @@ impl Kind for FeaturesDerive {
 
 /// Parses the parameters; every expression that cannot be parsed is a problem.
 fn recipe(params: &Value, problems: &mut Vec<Problem>) -> Option<Recipe> {
-    let written: Written = serde_json::from_value(params.clone()).ok()?;
+    let written = Written::deserialize(params).ok()?;
     let mut columns = Vec::new();
     for (name, text) in written.columns {
         let path = ["columns", name.as_str()];

@@ -177,7 +177,7 @@ impl Kind for FeaturesJoin {
 }
 
 fn join(params: &Value, problems: &mut Vec<Problem>) -> Option<Join> {
-    let written: Written = serde_json::from_value(params.clone()).ok()?;
+    let written = Written::deserialize(params).ok()?;
     let (left_on, right_on) = match (&written.on, &written.left_on, &written.right_on) {
         (Some(on), None, None) => (names(on), names(on)),
         (None, Some(left), Some(right)) => (names(left), names(right)),

@@ -124,7 +124,7 @@ impl Kind for FeaturesRfm {
 
     fn check(&self, given: &Given) -> Checked {
         let mut checked = Checked::default();
-        let Ok(params) = serde_json::from_value::<Params>(given.params.clone()) else {
+        let Ok(params) = Params::deserialize(&given.params) else {
             return checked;
         };
         params.problems(&mut checked.problems);
@@ -144,7 +144,7 @@ impl Kind for FeaturesRfm {
         available: &[String],
         _wanted: &[String],
     ) -> Vec<String> {
-        let Ok(params) = serde_json::from_value::<Params>(params.clone()) else {
+        let Ok(params) = Params::deserialize(params) else {
             return available.to_vec();
         };
         let read: Vec<&str> = params.columns().into_iter().map(|(_, name)| name).collect();

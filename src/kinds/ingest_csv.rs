@@ -183,7 +183,7 @@ impl Kind for IngestCsv {
     }
 
     fn check(&self, given: &Given) -> Checked {
-        let params = serde_json::from_value::<Params>(given.params.clone());
+        let params = Params::deserialize(&given.params);
         let problem = params.ok().and_then(|p| p.options().err());
         Checked { problems: problem.into_iter().collect(), ..Checked::default() }
     }
