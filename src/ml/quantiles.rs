@@ -1,16 +1,29 @@
 //! Quantiles, modes and moments of one column. It does not know missing values: callers leave them out.
 
+mod sketch;
+
+pub use sketch::{EXACT_VALUES, Quantiles, Sketch};
+
 use crate::ml::math;
 
 /// Returns the `q` quantile (`0..=1`) of ascending `sorted` values with linear interpolation, as numpy's
 /// and pandas' default; NaN for no values.
 pub fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
+    interpolate(sorted.len(), q, |rank| sorted[rank])
+}
+
+/// Returns the `q` quantile of `n` values of which `at` tells the one of a rank.
+fn interpolate(n: usize, q: f64, at: impl Fn(usize) -> f64) -> f64 {
+    let Some(last) = n.checked_sub(1) else { return f64::NAN };
     let place = q.clamp(0.0, 1.0) * last as f64;
     let below = (place.floor() as usize).min(last);
-    let above = (below + 1).min(last);
-    let (low, high) = (sorted[below], sorted[above]);
+    let (low, high) = (at(below), at((below + 1).min(last)));
     let weight = place - below as f64;
+    if !(high - low).is_finite() {
+        // Infinite, or too far apart for a difference.
+        let same = low == high || weight == 0.0;
+        return if same { low } else { low * (1.0 - weight) + high * weight };
+    }
     // Counting from the nearer end, as numpy does, keeps the result monotone in `q`.
     if weight < 0.5 { low + (high - low) * weight } else { high - (high - low) * (1.0 - weight) }
 }
@@ -67,5 +80,12 @@ mod tests {
     fn no_values_have_no_quantile() {
         assert!(quantile(&[], 0.5).is_nan() && mode(&[]).is_nan() && mean(&[]).is_nan());
         assert_eq!(quantile(&[3.0], 0.99), 3.0);
+    }
+
+    #[test]
+    fn values_too_far_apart_for_a_difference() {
+        assert_eq!(quantile(&[-f64::MAX, f64::MAX], 0.5), 0.0);
+        assert_eq!(quantile(&[1.0, f64::INFINITY], 0.0), 1.0);
+        assert_eq!(quantile(&[f64::INFINITY; 3], 0.3), f64::INFINITY);
     }
 }
