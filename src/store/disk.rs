@@ -1,6 +1,7 @@
 //! The seam: every file operation of the store goes through here, so that a test can make any of them fail
 //! or be the last. It does not know what the files mean.
 
+mod look;
 mod stat;
 
 use std::{
@@ -14,8 +15,11 @@ use std::{
 
 use crate::store::error::StoreError;
 
-use self::stat::stat_of;
-pub use self::stat::{Stat, now_ns};
+use self::look::is_absence;
+pub use self::{
+    look::{Folder, Thing},
+    stat::{Stat, now_ns},
+};
 
 /// The file handles that pass through here.
 pub use std::fs::{File as OpenFile, TryLockError};
@@ -44,21 +48,6 @@ impl fmt::Debug for Disk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Disk").field("gated", &self.gate.is_some()).finish()
     }
-}
-
-/// What lies under a path; a link is not followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Thing {
-    /// Nothing.
-    Absent,
-    /// A file of so many bytes.
-    File(u64),
-    /// A folder.
-    Folder,
-    /// A symbolic link.
-    Link,
-    /// A pipe, a socket, a device.
-    Other,
 }
 
 /// One name in a folder.
@@ -413,70 +402,6 @@ impl Disk {
         Ok(entries)
     }
 
-    /// Tells what lies under a path.
-    ///
-    /// # Errors
-    /// If the medium refuses.
-    pub fn thing(&self, path: &Path) -> Result<Thing, StoreError> {
-        self.pass("look at", path)?;
-        match fs::symlink_metadata(path) {
-            Ok(metadata) if metadata.is_file() => Ok(Thing::File(metadata.len())),
-            Ok(metadata) if metadata.is_dir() => Ok(Thing::Folder),
-            Ok(metadata) if metadata.is_symlink() => Ok(Thing::Link),
-            Ok(_) => Ok(Thing::Other),
-            Err(error) if is_absence(&error) => Ok(Thing::Absent),
-            Err(error) => Err(StoreError::io("look at", path)(error)),
-        }
-    }
-
-    /// Tells whether an open file still has the name under which it was opened.
-    pub fn is_named(&self, file: &File, path: &Path) -> bool {
-        use std::os::unix::fs::MetadataExt;
-        match (file.metadata(), self.look(path)) {
-            (Ok(open), Ok(Some(named))) => (open.dev(), open.ino()) == (named.dev(), named.ino()),
-            _ => false,
-        }
-    }
-
-    /// Returns what identifies the present state of a file, or `None` if it is not there.
-    ///
-    /// # Errors
-    /// If the medium refuses.
-    pub fn stat(&self, path: &Path) -> Result<Option<Stat>, StoreError> {
-        Ok(self.look(path)?.as_ref().map(stat_of))
-    }
-
-    /// The same of a link itself, wherever it leads.
-    ///
-    /// # Errors
-    /// If the medium refuses.
-    pub fn link_stat(&self, path: &Path) -> Result<Option<Stat>, StoreError> {
-        self.pass("look at", path)?;
-        Ok(present(fs::symlink_metadata(path), path)?.as_ref().map(stat_of))
-    }
-
-    /// Tells whether there is a file of this name, or a link to one.
-    ///
-    /// # Errors
-    /// If the medium refuses.
-    pub fn is_file(&self, path: &Path) -> Result<bool, StoreError> {
-        Ok(self.look(path)?.is_some_and(|metadata| metadata.is_file()))
-    }
-
-    /// Returns the path of a file or folder without links in it.
-    ///
-    /// # Errors
-    /// If it is not there or the medium refuses.
-    pub fn real_path(&self, path: &Path) -> Result<PathBuf, StoreError> {
-        self.pass("look at", path)?;
-        fs::canonicalize(path).map_err(StoreError::io("look at", path))
-    }
-
-    fn look(&self, path: &Path) -> Result<Option<fs::Metadata>, StoreError> {
-        self.pass("look at", path)?;
-        present(fs::metadata(path), path)
-    }
-
     /// Copies `from` into the new file `to`, sharing blocks where the file system can; returns true if it did. The path
     /// is that of `to`, for messages.
     ///
@@ -489,20 +414,4 @@ impl Disk {
         #[cfg(not(target_os = "linux"))]
         return Ok(false);
     }
-}
-
-fn present(
-    found: io::Result<fs::Metadata>,
-    path: &Path,
-) -> Result<Option<fs::Metadata>, StoreError> {
-    match found {
-        Ok(metadata) => Ok(Some(metadata)),
-        Err(error) if is_absence(&error) => Ok(None),
-        Err(error) => Err(StoreError::io("look at", path)(error)),
-    }
-}
-
-/// A name below something that is not a folder is as absent as one that nobody gave.
-fn is_absence(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }

@@ -16,7 +16,7 @@ use crate::{
     base::hash::{ContentHash, RunId},
     store::{
         Store,
-        disk::Stat,
+        disk::{Folder, Stat},
         error::StoreError,
         packed::{self, Mark},
     },
@@ -89,22 +89,34 @@ impl Store {
     /// Returns true if every witness is in the state that the receipt tells.
     pub fn stands(&self, receipt: &Receipt) -> bool {
         let all = &receipt.witnesses;
-        let is_as_told = |witness: &Witness| {
-            let path = self.folder().join(&witness.path);
-            let stat =
-                if witness.is_link { self.disk.link_stat(&path) } else { self.disk.stat(&path) };
-            stat.is_ok_and(|stat| stat.as_ref() == Some(&witness.stat))
-        };
         let n_threads = thread::available_parallelism().map_or(1, usize::from);
         if all.len() < PARALLEL_FROM || n_threads == 1 {
-            return all.iter().all(is_as_told);
+            return self.are_as_told(all).unwrap_or(false);
         }
         thread::scope(|scope| {
             let parts = all.chunks(all.len().div_ceil(n_threads));
             let looking: Vec<_> =
-                parts.map(|part| scope.spawn(move || part.iter().all(is_as_told))).collect();
+                parts.map(|part| scope.spawn(|| self.are_as_told(part).unwrap_or(false))).collect();
             looking.into_iter().all(|part| part.join().unwrap_or(false))
         })
+    }
+
+    /// Looks at witnesses in the order of their paths, each from a folder that many of them share.
+    fn are_as_told(&self, witnesses: &[Witness]) -> Result<bool, StoreError> {
+        let view =
+            format!("{}/latest/", self.root.file_name().unwrap_or_default().to_string_lossy());
+        let mut held: Option<(&str, Folder<'_>)> = None;
+        for witness in witnesses {
+            let (above, name) = split(&witness.path, &view);
+            if held.as_ref().is_none_or(|(path, _)| *path != above) {
+                held = self.disk.folder(self.folder().join(above))?.map(|folder| (above, folder));
+            }
+            let Some((_, folder)) = &held else { return Ok(false) };
+            if folder.stat(name, witness.is_link)?.as_ref() != Some(&witness.stat) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Returns a file as a witness: one that has the bytes of `hash`, or one whose state alone counts. `None` if it is
@@ -140,5 +152,16 @@ impl Store {
 
     fn receipt_path(&self, name: &str) -> PathBuf {
         self.root.join("receipts").join(ContentHash::of(name.as_bytes()).to_hex())
+    }
+}
+
+/// Splits a witness's path into a folder that it shares with many others and the rest: the folder that it lies in, or in
+/// the view, where each instance has one of its own, the pipeline's.
+fn split<'a>(path: &'a str, view: &str) -> (&'a str, &'a str) {
+    let in_view = path.strip_prefix(view).and_then(|rest| rest.find('/'));
+    match in_view.map(|at| view.len() + at).or_else(|| path.rfind('/')) {
+        Some(0) => ("/", &path[1..]),
+        Some(at) => (&path[..at], &path[at + 1..]),
+        None => ("", path),
     }
 }

@@ -44,6 +44,18 @@ pub(super) fn stat_of(metadata: &fs::Metadata) -> Stat {
     }
 }
 
+/// The same of what the system call itself tells.
+pub(super) fn stat_of_raw(raw: &rustix::fs::Stat) -> Stat {
+    let nanos =
+        |seconds: i64, nanos: i64| seconds.saturating_mul(1_000_000_000).saturating_add(nanos);
+    Stat {
+        size: raw.st_size as u64,
+        mtime: nanos(raw.st_mtime, raw.st_mtime_nsec as i64),
+        ctime: nanos(raw.st_ctime, raw.st_ctime_nsec as i64),
+        inode: raw.st_ino,
+    }
+}
+
 /// Returns the wall clock in nanoseconds; for names and for the memory of files only, never for content.
 pub fn now_ns() -> i64 {
     let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
