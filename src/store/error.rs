@@ -58,6 +58,11 @@ impl StoreError {
         }
     }
 
+    /// Returns true if something on the way was not there.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, StoreError::Io { error, .. } if error.kind() == io::ErrorKind::NotFound)
+    }
+
     /// Returns the error for those who speak only of input and output; it still says where.
     pub fn into_io(self) -> io::Error {
         let kind = match &self {

@@ -11,6 +11,9 @@ use crate::{
     store::{Store, disk::Entry, error::StoreError},
 };
 
+/// How often a link is tried to be made.
+const TRIES: usize = 3;
+
 impl Store {
     /// Points `latest/<pipeline>/<instance>/<port>.<ext>` at an object, in one step.
     ///
@@ -33,13 +36,22 @@ impl Store {
             return Ok(());
         }
         self.remove_linked_folders(relative)?;
-        let temp = self.temporary("link");
+        let mut temp = self.temporary("link");
         self.disk.symlink(&target, temp.path())?;
-        if let Some(folder) = link.parent() {
-            self.disk.create_dir_all(folder)?;
-        }
+        let folder = link.parent().unwrap_or(Path::new(""));
         // Not waited for: whatever a crash leaves of the view, the next run links again.
-        temp.rename_lazily(&link)
+        let mut place = || {
+            self.disk.create_dir_all(folder)?;
+            temp.rename_lazily(&link)
+        };
+        // Another process that prunes the view may take the folder away before the link is in it.
+        for _ in 1..TRIES {
+            match place() {
+                Err(error) if error.is_absence() => {}
+                placed => return placed,
+            }
+        }
+        place()
     }
 
     /// Returns where the view shows an output.

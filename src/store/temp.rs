@@ -34,7 +34,7 @@ impl Temporary {
     ///
     /// # Errors
     /// If the medium refuses.
-    pub fn rename_lazily(mut self, to: &Path) -> Result<(), StoreError> {
+    pub fn rename_lazily(&mut self, to: &Path) -> Result<(), StoreError> {
         self.disk.rename_lazily(&self.path, to)?;
         self.is_named = true;
         Ok(())
