@@ -227,7 +227,7 @@ pub fn records(data: &[u8]) {
         b'h' => {
             let path = put("history/00000000000000000002-1.json");
             for entry in store.history().expect("a history") {
-                report::json::history(&entry, &store);
+                report::json::history(&entry.expect("an entry"), &store);
             }
             if let Ok(entry) = serde_json::from_slice::<HistoryEntry>(body) {
                 store.put_history(&entry).expect("a history entry");

@@ -13,7 +13,10 @@ use crate::{
     },
     base::{hash::RunId, names},
     engine::{plan::Plan, status::Forecast},
-    store::records::{HistoryEntry, Reason},
+    store::{
+        records::{HistoryEntry, Reason},
+        runs::Told,
+    },
 };
 
 /// What is to be explained.
@@ -94,7 +97,7 @@ impl Project {
             let name = survey.plan.graph[forecast.node].name.clone();
             scene.standings.insert(name, standing(&survey.plan, forecast));
         }
-        scene.recall(self.store()?.history()?);
+        scene.recall(self.store()?.history()?)?;
         Ok(scene.explanation(survey.plan.pipeline.clone(), None, names))
     }
 
@@ -116,9 +119,13 @@ impl Project {
             scene.standings.insert(stage.stage.clone(), Standing::recorded(stage));
         }
         let store = self.store()?;
-        let is_later =
-            |e: &HistoryEntry| e.mark != past.entry.mark || e.started != past.entry.started;
-        scene.recall(store.history()?.skip_while(is_later).skip(1));
+        let is_later = |told: &Told<HistoryEntry>| {
+            told.as_ref()
+                .is_ok_and(|e| e.mark != past.entry.mark || e.started != past.entry.started)
+        };
+        let mut earlier = store.history()?.skip_while(is_later);
+        earlier.next().transpose()?;
+        scene.recall(earlier)?;
         Ok(scene.explanation(past.entry.pipeline.clone(), Some(past.id), names))
     }
 }

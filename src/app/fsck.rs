@@ -164,8 +164,9 @@ impl Rebuilding<'_> {
     /// Rebuilds the recorded runs, the newest first.
     fn all(&mut self) -> Result<(), AppError> {
         let mut done = BTreeSet::new();
-        let newest = self.store.history()?.filter_map(|e| e.run);
-        for id in newest.collect::<Vec<_>>().into_iter().chain(self.store.run_ids()?) {
+        let newest = self.store.history()?.filter_map(|told| told.map(|e| e.run).transpose());
+        let newest = newest.collect::<Result<Vec<_>, _>>()?;
+        for id in newest.into_iter().chain(self.store.run_ids()?) {
             if done.insert(id) && !self.cancel.is_cancelled() {
                 // A run whose manifest is lost has nothing to rebuild from.
                 if let Ok(recorded) = self.project.recorded(self.store, &id.to_hex()) {

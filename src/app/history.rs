@@ -51,7 +51,7 @@ impl Project {
         let tags = store.tags()?;
         let entries = store.history()?.take(n.unwrap_or(usize::MAX));
         let logged = |entry: HistoryEntry| Logged { tags: names_of(&tags, entry.run), entry };
-        Ok(entries.map(logged).collect())
+        Ok(entries.map(|told| told.map(logged)).collect::<Result<_, _>>()?)
     }
 
     /// Returns a run: a tag, `latest`, `latest~2`, or the first digits of its id.

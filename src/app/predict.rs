@@ -113,8 +113,12 @@ impl Project {
     /// have run since. Without one it is the latest run, whose lack of a classifier is told.
     fn newest_with_classifier(&self, store: &Store) -> Result<Recorded, AppError> {
         let mut trained = None;
-        for entry in store.history()?.filter(|e| e.targets.is_empty() && e.run.is_some()) {
-            if store.told_stages(&entry)?.iter().any(|s| s.kind.starts_with("classify.")) {
+        for entry in store.history()? {
+            let entry = entry?;
+            if entry.run.is_some()
+                && entry.targets.is_empty()
+                && store.told_stages(&entry)?.iter().any(|s| s.kind.starts_with("classify."))
+            {
                 trained = entry.run;
                 break;
             }

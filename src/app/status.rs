@@ -62,6 +62,6 @@ impl Project {
     /// If the store cannot be read.
     pub fn outlook(&self, survey: &Survey, jobs: usize) -> Result<Outlook, AppError> {
         let store = self.store()?;
-        Ok(outlook::outlook(&survey.plan, &survey.forecasts, store.history()?, jobs))
+        Ok(outlook::outlook(&survey.plan, &survey.forecasts, store.history()?, jobs)?)
     }
 }

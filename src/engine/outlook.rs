@@ -17,7 +17,11 @@ use crate::{
         plan::Plan,
         status::{Forecast, Standing},
     },
-    store::records::{HistoryEntry, HistoryStage, OutputRecord},
+    store::{
+        error::StoreError,
+        records::{HistoryEntry, HistoryStage, OutputRecord},
+        runs::Told,
+    },
 };
 
 /// By how much rows may differ and still be about as many.
@@ -91,15 +95,18 @@ struct Past {
 }
 
 /// Tells what running what is due among `forecasts` would take, by the history (newest first).
+///
+/// # Errors
+/// If the history cannot be read.
 pub fn outlook(
     plan: &Plan,
     forecasts: &[Forecast],
-    history: impl Iterator<Item = HistoryEntry>,
+    history: impl Iterator<Item = Told<HistoryEntry>>,
     jobs: usize,
-) -> Outlook {
+) -> Result<Outlook, StoreError> {
     // What found everything in place tells of no instance, however often that was.
-    let telling = history.filter(|entry| !entry.stages.is_empty());
-    let past = Past::new(plan, telling.take(MAX_ENTRIES));
+    let tells = |told: &Told<HistoryEntry>| told.as_ref().map_or(true, |e| !e.stages.is_empty());
+    let past = Past::new(plan, history.filter(tells).take(MAX_ENTRIES))?;
     let mut stages = Vec::with_capacity(forecasts.len());
     let mut rows: HashMap<NodeIndex, Option<u64>> = HashMap::new();
     for forecast in forecasts {
@@ -122,7 +129,7 @@ pub fn outlook(
             stages[i].critical = due(&&forecasts[i]);
         }
     }
-    Outlook {
+    Ok(Outlook {
         jobs,
         seconds: ways.wall(&seconds, jobs),
         least_seconds: ways.wall(&certain, jobs),
@@ -130,16 +137,20 @@ pub fn outlook(
         bytes: stages.iter().filter_map(|s| s.bytes).sum(),
         n_unknown: stages.iter().filter(|s| s.basis == Basis::Unknown).count(),
         stages,
-    }
+    })
 }
 
 impl Past {
-    fn new(plan: &Plan, history: impl Iterator<Item = HistoryEntry>) -> Past {
+    fn new(
+        plan: &Plan,
+        history: impl Iterator<Item = Told<HistoryEntry>>,
+    ) -> Result<Past, StoreError> {
         let by_name: HashMap<&str, NodeIndex> =
             plan.graph.node_indices().map(|n| (plan.graph[n].name.as_str(), n)).collect();
         let mut past = Past { own: HashMap::new(), by_kind: HashMap::new() };
         let mut n_seen = 0;
         for entry in history {
+            let entry = entry?;
             n_seen += entry.stages.len();
             if n_seen > MAX_INSTANCES && !past.own.is_empty() {
                 break;
@@ -157,7 +168,7 @@ impl Past {
                 past.by_kind.entry(stage.kind.clone()).or_default().push(sample);
             }
         }
-        past
+        Ok(past)
     }
 
     /// Returns what an instance would take and how many rows would come out.

@@ -52,6 +52,9 @@ pub enum RunRefError {
     Store(#[from] StoreError),
 }
 
+/// A history entry, or why the medium does not tell it.
+pub type Told<T> = Result<T, StoreError>;
+
 /// What counting runs takes of a history entry.
 #[derive(Deserialize)]
 struct HistoryHead {
@@ -154,21 +157,24 @@ impl Store {
     }
 
     /// Goes through the history, newest first, reading no further than is asked. Entries that are damaged are left
-    /// out; `fsck` finds them.
+    /// out, `fsck` finds them; one that cannot be read is an error, for it may be the one that counts.
     ///
     /// # Errors
     /// If the medium refuses.
-    pub fn history(&self) -> Result<impl Iterator<Item = HistoryEntry> + '_, StoreError> {
+    pub fn history(&self) -> Result<impl Iterator<Item = Told<HistoryEntry>> + '_, StoreError> {
         let entries = self.history_as::<HistoryEntry>()?;
-        Ok(entries.filter(|entry| checks::history_entry(entry).is_ok()))
+        let is_sound = |entry: &HistoryEntry| checks::history_entry(entry).is_ok();
+        Ok(entries.filter(move |told| told.as_ref().map_or(true, is_sound)))
     }
 
     /// The same, with as much of each entry as `T` takes.
-    fn history_as<T: DeserializeOwned>(&self) -> Result<impl Iterator<Item = T> + '_, StoreError> {
+    fn history_as<T: DeserializeOwned>(
+        &self,
+    ) -> Result<impl Iterator<Item = Told<T>> + '_, StoreError> {
         let paths = self.disk.list(&self.root.join("history"))?;
-        let read = |path: PathBuf| {
-            let bytes = self.disk.read_optional(&path).ok()??;
-            checksum::read(&history_name(&path), &bytes).ok()
+        let read = |path: PathBuf| match self.disk.read_optional(&path) {
+            Ok(bytes) => checksum::read(&history_name(&path), &bytes?).ok().map(Ok),
+            Err(error) => Some(Err(error)),
         };
         Ok(paths.into_iter().rev().filter_map(read))
     }
@@ -210,7 +216,11 @@ impl Store {
         let identity = self.identity()?;
         let is_own = |e: &HistoryEntry| identity.as_ref().is_some_and(|i| i.is_own(e));
         let mut found = None;
-        for mut entry in self.history()?.filter(|e| e.run == Some(*id)) {
+        for entry in self.history()? {
+            let mut entry = entry?;
+            if entry.run != Some(*id) {
+                continue;
+            }
             let mut own = is_own(&entry);
             if let Some(name) = &entry.told_in {
                 let told = self.told_entry(name)?;
@@ -296,11 +306,12 @@ impl Store {
 
     fn nth_latest(&self, text: &str, n: usize) -> Result<RunId, RunRefError> {
         let mut distinct: Vec<RunId> = Vec::new();
-        for head in self.history_as::<HistoryHead>()?.filter(|h| h.targets.is_empty()) {
+        for head in self.history_as::<HistoryHead>()? {
             if distinct.len() > n {
                 break;
             }
-            if let Some(id) = head.run
+            let head = head?;
+            if let Some(id) = head.run.filter(|_| head.targets.is_empty())
                 && !distinct.contains(&id)
             {
                 distinct.push(id);

@@ -1,6 +1,13 @@
 //! The store from outside: what is written is found, what is damaged is noticed, names resolve.
 
-use std::{fs, io::Write};
+use std::{
+    fs,
+    io::Write,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use super::{
     checksum::Check, disk::Disk, error::StoreError, objects::Health, records::*, runs::RunRefError,
@@ -244,6 +251,51 @@ fn a_record_that_is_not_what_its_name_says_counts_as_none() {
     assert_eq!(store.pipeline_state("p").unwrap(), PipelineState::default());
 }
 
+/// A history entry that the medium did not give was left out like a damaged one, so `latest` meant the run before it, and
+/// nobody was told.
+#[test]
+fn a_history_entry_that_cannot_be_read_is_an_error() {
+    let temp = Temp::new("unread-entry");
+    let store = temp.store();
+    let old = store.put_manifest(&manifest("a")).unwrap();
+    let new = store.put_manifest(&manifest("b")).unwrap();
+    store.put_history(&entry(Some(old), &[])).unwrap();
+    store.put_history(&entry(Some(new), &[])).unwrap();
+    assert_eq!(store.find_run("latest").unwrap(), new);
+    let newest = store.disk.list(&store.root().join("history")).unwrap().pop().unwrap();
+    let refuse = move |op: &disk::Op<'_>| match op.name == "read" && op.path == newest {
+        true => Err(std::io::Error::from_raw_os_error(5)),
+        false => Ok(()),
+    };
+    let store = Store::open(store.root(), Disk::gated(Arc::new(refuse))).unwrap();
+    assert!(matches!(store.find_run("latest"), Err(RunRefError::Store(_))));
+    assert!(store.newest_entry(&old).is_err());
+    assert!(store.history().unwrap().next().unwrap().is_err());
+}
+
+/// A run that pruned its view took an empty folder away in which another run was about to make a link: that run's stage
+/// failed.
+#[test]
+fn a_link_is_made_although_its_folder_is_taken_away_meanwhile() {
+    let temp = Temp::new("taken-folder");
+    let store = temp.store();
+    let hash = store.put(b"x", "parquet").unwrap();
+    let taken = AtomicBool::new(false);
+    let take_once = move |op: &disk::Op<'_>| {
+        if op.name == "rename" && op.path.ends_with("p/s/table.parquet") {
+            let folder = op.path.parent().unwrap();
+            if !taken.swap(true, Ordering::Relaxed) {
+                fs::remove_dir(folder)?;
+            }
+        }
+        Ok(())
+    };
+    let store = Store::open(store.root(), Disk::gated(Arc::new(take_once))).unwrap();
+    store.link_latest("p", "s", "table", &hash, "parquet").unwrap();
+    assert_eq!(store.linked("p", "s").unwrap().len(), 1);
+    assert_eq!(fs::read_dir(store.root().join("tmp")).unwrap().count(), 0);
+}
+
 #[test]
 fn a_newer_store_is_refused() {
     let temp = Temp::new("newer");
@@ -274,7 +326,7 @@ fn a_mark_tells_our_entries_from_copies_and_forgeries() {
         is_own && found.targets == ["ours"],
         "our own comes before a newer one of another store"
     );
-    let theirs = store.history().unwrap().next().unwrap();
+    let theirs = store.history().unwrap().next().unwrap().unwrap();
     let identity = store.identity().unwrap().unwrap();
     assert!(!identity.is_own(&theirs));
     assert!(!identity.is_own(&HistoryEntry { threads: 2, ..found.clone() }));

@@ -176,8 +176,9 @@ impl Store {
     /// Returns the newest run of everything by pipeline.
     fn newest_runs(&self) -> Result<BTreeMap<String, RunId>, StoreError> {
         let mut newest = BTreeMap::new();
-        for entry in self.history()?.filter(|e| e.targets.is_empty()) {
-            if let Some(run) = entry.run {
+        for entry in self.history()? {
+            let entry = entry?;
+            if let Some(run) = entry.run.filter(|_| entry.targets.is_empty()) {
                 newest.entry(entry.pipeline).or_insert(run);
             }
         }

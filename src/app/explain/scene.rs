@@ -7,7 +7,11 @@ use crate::{
     app::explain::{Explanation, Link, Made},
     base::hash::{RunId, StageKey},
     engine::reason::condensed,
-    store::records::{HistoryEntry, HistoryStage, Reason, ReasonCode},
+    store::{
+        error::StoreError,
+        records::{HistoryEntry, HistoryStage, Reason, ReasonCode},
+        runs::Told,
+    },
 };
 
 /// How one instance stands, in a survey or in a past execution.
@@ -47,7 +51,10 @@ impl Standing {
 impl Scene {
     /// Replaces what is cached by how it was made, so that the way up does not end there. What counts is the key:
     /// an instance of that name may have run since with something else.
-    pub fn recall(&mut self, history: impl Iterator<Item = HistoryEntry>) {
+    pub fn recall(
+        &mut self,
+        history: impl Iterator<Item = Told<HistoryEntry>>,
+    ) -> Result<(), StoreError> {
         let mut open: BTreeMap<StageKey, Vec<String>> = BTreeMap::new();
         for (name, standing) in &self.standings {
             if let Some(key) = standing.key.filter(|_| standing.state == "cached") {
@@ -56,8 +63,9 @@ impl Scene {
         }
         for entry in history {
             if open.is_empty() {
-                return;
+                break;
             }
+            let entry = entry?;
             for stage in entry.stages.iter().filter(|s| s.state == "ran") {
                 for name in stage.key.and_then(|key| open.remove(&key)).unwrap_or_default() {
                     if let Some(standing) = self.standings.get_mut(&name) {
@@ -68,6 +76,7 @@ impl Scene {
                 }
             }
         }
+        Ok(())
     }
 
     /// Follows the reasons of the instances called `names` up to where they end.

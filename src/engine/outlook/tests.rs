@@ -116,7 +116,7 @@ fn forecasts(plan: &Plan, rows: u64, standings: &[(&str, Standing)]) -> Vec<Fore
 
 fn look(rows: u64, standings: &[(&str, Standing)], history: Vec<HistoryEntry>) -> Outlook {
     let plan = plan::compile(PIPELINE, KINDS, &Overrides::default()).unwrap();
-    outlook(&plan, &forecasts(&plan, rows, standings), history.into_iter(), 2)
+    outlook(&plan, &forecasts(&plan, rows, standings), history.into_iter().map(Ok), 2).unwrap()
 }
 
 const ALL_DUE: &[(&str, Standing)] = &[

@@ -83,7 +83,7 @@ pub fn faults(root: &Path) -> Vec<String> {
             }
         }
     }
-    let history: Vec<_> = store.history().unwrap().collect();
+    let history: Vec<_> = store.history().unwrap().map(Result::unwrap).collect();
     if history.len() != files(&root.join("history")).len() {
         faults.push("a history entry cannot be read".to_string());
     }
