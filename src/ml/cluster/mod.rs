@@ -21,7 +21,7 @@ mod seeding;
 mod ward;
 
 #[cfg(test)]
-mod oracle;
+pub(crate) mod oracle;
 
 use crate::{
     base::pool::Pool,

@@ -37,7 +37,7 @@ pub(super) fn close(a: f64, b: f64, tolerance: f64) -> bool {
 }
 
 /// Returns `n_rows` rows around `n_centres` centres in `n_cols` dimensions.
-pub(super) fn blobs(n_rows: usize, n_cols: usize, n_centres: usize, seed: u64) -> Matrix {
+pub(crate) fn blobs(n_rows: usize, n_cols: usize, n_centres: usize, seed: u64) -> Matrix {
     let mut rng = Rng::new(seed);
     let centres: Vec<f64> = (0..n_centres * n_cols).map(|_| 6.0 * rng.normal()).collect();
     let mut values = Vec::with_capacity(n_rows * n_cols);
