@@ -78,6 +78,31 @@ pub fn fit(x: &Matrix, params: &KMeansParams, work: &Work) -> Result<KMeans, MlE
     best.ok_or(MlError::TooFew { what: "starts", needed: 1, got: 0 })
 }
 
+/// Clusters the rows of `x` from given centroids, shape `(k, n_cols)`, in one start; `params.k` and `params.n_init` have no
+/// say.
+///
+/// # Errors
+/// As [`fit`]; if the centroids' shape does not fit.
+pub fn fit_from(
+    x: &Matrix,
+    centroids: &Matrix,
+    params: &KMeansParams,
+    work: &Work,
+) -> Result<KMeans, MlError> {
+    check_input(x, centroids.n_rows().max(1))?;
+    check_centroids(x, centroids)?;
+    Starts::new(x, params, &work.pool).run_from(centroids.clone(), work)
+}
+
+/// Checks that given centroids are finite rows of as many features as `x` has.
+pub(super) fn check_centroids(x: &Matrix, centroids: &Matrix) -> Result<(), MlError> {
+    if centroids.n_cols() != x.n_cols() {
+        let why = format!("{} features, the data has {}", centroids.n_cols(), x.n_cols());
+        return Err(MlError::Parameter { name: "centroids", why });
+    }
+    check_input(centroids, 1)
+}
+
 /// Returns for each row how much nearer its own centroid is than the next one: `(b - a) / b` for the
 /// distances `a` to the own and `b` to the nearest other centroid; 0 on the border between two clusters,
 /// 1 on a centroid, NaN with a single cluster.
@@ -113,7 +138,11 @@ impl<'a> Starts<'a> {
     /// Runs start number `i` to its end.
     pub(super) fn run(&self, i: usize, work: &Work) -> Result<KMeans, MlError> {
         let mut rng = Rng::stream(self.params.seed, i as u64);
-        let mut centroids = plus_plus(self.x, &self.panels, self.params.k, &mut rng, &work.pool);
+        let centroids = plus_plus(self.x, &self.panels, self.params.k, &mut rng, &work.pool);
+        self.run_from(centroids, work)
+    }
+
+    fn run_from(&self, mut centroids: Matrix, work: &Work) -> Result<KMeans, MlError> {
         let mut labels = vec![-1; self.x.n_rows()];
         let (mut iterations, mut converged) = (0, false);
         while iterations < self.params.max_iter && !converged {
