@@ -15,7 +15,7 @@ use crate::{
     cli::{context::Context, run::listen_for_interrupts},
     frame::{self, FrameError},
     report::{self, style::counted},
-    stage::work::{Cancel, Progress, Work},
+    stage::work::{Cancel, Work},
 };
 
 /// Arguments of `predict`.
@@ -39,7 +39,7 @@ pub fn predict(context: &Context, args: &PredictArgs) -> Result<ExitCode, AppErr
     let project = context.project()?;
     let cancel = Cancel::new();
     listen_for_interrupts(&cancel);
-    let work = Work { pool: Pool::new(context.jobs()), cancel, progress: Progress::default() };
+    let work = Work::new(Pool::new(context.jobs()), cancel);
     let input = match args.input.as_str() {
         "-" => "-".to_string(),
         path => context.resolve(Path::new(path)).to_string_lossy().into_owned(),

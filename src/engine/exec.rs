@@ -19,7 +19,7 @@ use crate::{
         settle::{self, Ready, Runner},
         source::Origin,
     },
-    stage::{error::StageError, work::Cancel},
+    stage::{error::StageError, shared::Shared, work::Cancel},
     store::{
         Store,
         lease::PATIENCE,
@@ -72,7 +72,15 @@ pub fn execute(
     let pool = Pool::new(options.jobs + 1);
     let scheduler = Scheduler::new(plan, &wanted, options.keep_going, cancel);
     let shop = Shop {
-        runner: Runner { plan, store, origin, pool: &pool, cancel, events },
+        runner: Runner {
+            plan,
+            store,
+            origin,
+            pool: &pool,
+            cancel,
+            shared: &Shared::default(),
+            events,
+        },
         told: Mutex::default(),
         known,
         options,

@@ -23,6 +23,7 @@ use crate::{
         ctx::{Arrivals, Candidate, Input, Outputs, StageCtx},
         error::StageError,
         scratch::Scratch,
+        shared::Shared,
         work::{Cancel, Progress, Work},
     },
     store::{
@@ -117,6 +118,8 @@ pub struct Runner<'a> {
     pub pool: &'a Pool,
     /// Raised when the execution is interrupted.
     pub cancel: &'a Cancel,
+    /// What several stages compute alike.
+    pub shared: &'a Shared,
     /// Who listens.
     pub events: &'a (dyn Fn(Event<'_>) + Sync),
 }
@@ -163,8 +166,11 @@ impl Runner<'_> {
         let cancel = self.cancel.child(timeout);
         progress.reset();
         let started = Instant::now();
-        let work =
-            Work { pool: self.pool.clone(), cancel: cancel.clone(), progress: progress.clone() };
+        let work = Work {
+            progress: progress.clone(),
+            shared: self.shared.clone(),
+            ..Work::new(self.pool.clone(), cancel.clone())
+        };
         let scratch = self.scratch(instance)?;
         let lent = scratch.as_ref().map(|folder| &folder.0);
         let arrivals = self.arrivals(instance, ready, above, lent)?;

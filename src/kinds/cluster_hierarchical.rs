@@ -79,7 +79,10 @@ impl Kind for ClusterHierarchical {
         };
         let features = common::read(ctx)?;
         let n_rows = features.x.n_rows();
-        let merges = hierarchical::tree(&features.x, linkage, ctx.work)?;
+        // One tree, cut at every k that is asked for.
+        let name = format!("cluster.hierarchical {}", params.linkage);
+        let merges = ctx
+            .shared("matrix", &name, || Ok(hierarchical::tree(&features.x, linkage, ctx.work)?))?;
         let labels = hierarchical::cut(&merges, n_rows, params.k)?;
         let labels = order::relabel(&labels, &order::by_size(&labels, params.k));
         let mut model = Model::new("cluster.hierarchical");

@@ -219,6 +219,23 @@ impl<'a> StageCtx<'a> {
         self.arrivals.scratch.as_ref()
     }
 
+    /// Returns what `compute` makes of the input `port`, computed once for all stages of the run that ask for it under the
+    /// same name: that of the kind and every parameter that it depends on.
+    ///
+    /// # Errors
+    /// Those of `compute`.
+    pub fn shared<T: Send + Sync + 'static>(
+        &self,
+        port: &str,
+        what: &str,
+        compute: impl FnOnce() -> Result<T, StageError>,
+    ) -> Result<Arc<T>, StageError> {
+        match self.input(port) {
+            Some(input) => self.work.shared.get(input.hash, what, compute),
+            None => compute().map(Arc::new),
+        }
+    }
+
     /// Writes a table to an output.
     ///
     /// # Errors

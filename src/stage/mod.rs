@@ -7,4 +7,5 @@ pub mod kind;
 pub mod memory;
 pub mod params;
 pub mod scratch;
+pub mod shared;
 pub mod work;

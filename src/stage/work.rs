@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::base::pool::Pool;
+use crate::{base::pool::Pool, stage::shared::Shared};
 
 /// A flag that asks running work to stop at its next chance. Cloning shares the flag.
 #[derive(Clone, Debug)]
@@ -89,7 +89,7 @@ impl Progress {
     }
 }
 
-/// The three together, passed down to whatever takes long.
+/// All together, passed down to whatever takes long.
 #[derive(Clone, Debug)]
 pub struct Work {
     /// The shared threads.
@@ -98,6 +98,8 @@ pub struct Work {
     pub cancel: Cancel,
     /// How far we are.
     pub progress: Progress,
+    /// What other stages of the run compute alike.
+    pub shared: Shared,
 }
 
 /// The work was asked to stop.
@@ -106,9 +108,14 @@ pub struct Work {
 pub struct Cancelled;
 
 impl Work {
+    /// Puts a handle together that nobody listens to.
+    pub fn new(pool: Pool, cancel: Cancel) -> Work {
+        Work { pool, cancel, progress: Progress::default(), shared: Shared::default() }
+    }
+
     /// Makes a handle of its own with `n_threads` threads, for tests and one-off computations.
     pub fn alone(n_threads: usize) -> Work {
-        Work { pool: Pool::new(n_threads), cancel: Cancel::new(), progress: Progress::default() }
+        Work::new(Pool::new(n_threads), Cancel::new())
     }
 
     /// Returns an error once the work should stop; call it at every natural pause.
