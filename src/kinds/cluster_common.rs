@@ -1,4 +1,4 @@
-//! What the four clusterers share: reading a matrix, writing labels, the long model table and the metrics row.
+//! What the five clusterers share: reading a matrix, writing labels, the long model table and the metrics row.
 //! It does not know any algorithm.
 
 use std::sync::Arc;

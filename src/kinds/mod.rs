@@ -8,6 +8,7 @@ pub mod classify_logistic;
 pub mod classify_xgboost;
 pub mod cluster_dbscan;
 pub mod cluster_gmm;
+pub mod cluster_hdbscan;
 pub mod cluster_hierarchical;
 pub mod cluster_kmeans;
 pub mod command;
@@ -55,6 +56,7 @@ pub static ALL: &[&dyn Kind] = &[
     &cluster_gmm::ClusterGmm,
     &cluster_hierarchical::ClusterHierarchical,
     &cluster_dbscan::ClusterDbscan,
+    &cluster_hdbscan::ClusterHdbscan,
     &select_clustering::SelectClustering,
     &segments_profile::SegmentsProfile,
     &classify_forest::ClassifyForest,

@@ -17,6 +17,7 @@ const MORE: &str = "  again: { uses: ingest.parquet, with: { path: data/raw/cust
   gmm: { uses: cluster.gmm, inputs: { matrix: prepare.matrix }, with: { k: 3 } }
   ward: { uses: cluster.hierarchical, inputs: { matrix: prepare.matrix }, with: { k: 3 } }
   density: { uses: cluster.dbscan, inputs: { matrix: prepare.matrix }, with: { eps: auto } }
+  depth: { uses: cluster.hdbscan, inputs: { matrix: prepare.matrix }, with: { min_samples: 3 } }
   xgboost: { uses: classify.xgboost, inputs: { table: features, labels: best.labels }, with: { rounds: 5 } }
   segments: { uses: segments.profile, inputs: { table: features, labels: best.labels } }
   assigned: { uses: predict.batch, inputs: { table: features, model: champion.model } }

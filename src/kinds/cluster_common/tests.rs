@@ -1,11 +1,11 @@
-//! The four clusterers run in memory: columns, order, notes, messages. It does not check the mathematics.
+//! The five clusterers run in memory: columns, order, notes, messages. It does not check the mathematics.
 
 use serde_json::{Value, json};
 
 use super::*;
 use crate::{
     kinds::{
-        cluster_dbscan::ClusterDbscan, cluster_gmm::ClusterGmm,
+        cluster_dbscan::ClusterDbscan, cluster_gmm::ClusterGmm, cluster_hdbscan::ClusterHdbscan,
         cluster_hierarchical::ClusterHierarchical, cluster_kmeans::ClusterKMeans,
     },
     stage::{
@@ -41,7 +41,7 @@ fn run(kind: &dyn Kind, params: Value) -> MemoryOutputs {
     run_on(kind, params, &groups(), &Work::alone(1)).unwrap()
 }
 
-fn all() -> [(&'static dyn Kind, Value); 7] {
+fn all() -> [(&'static dyn Kind, Value); 8] {
     [
         (&ClusterKMeans, json!({"k": 3})),
         (&ClusterGmm, json!({"k": 2, "covariance": "diag"})),
@@ -50,6 +50,7 @@ fn all() -> [(&'static dyn Kind, Value); 7] {
         (&ClusterHierarchical, json!({"k": 2, "linkage": "average"})),
         (&ClusterDbscan, json!({"eps": 1.0, "min_samples": 2})),
         (&ClusterDbscan, json!({"eps": "auto", "min_samples": 2})),
+        (&ClusterHdbscan, json!({"min_cluster_size": 3, "min_samples": 2})),
     ]
 }
 
@@ -68,6 +69,10 @@ fn labels_have_id_segment_and_confidence_and_are_ordered_by_size() {
     assert_eq!(segments(&ClusterHierarchical, json!({"k": 3})).unwrap(), [1, 0, 0, 1, 0, 1, 0, 2]);
     let dbscan = json!({"eps": 1.0, "min_samples": 2});
     assert_eq!(segments(&ClusterDbscan, dbscan).unwrap(), [1, 0, 0, 1, 0, 1, 0, -1]);
+    let hdbscan = run(&ClusterHdbscan, json!({"min_cluster_size": 3, "min_samples": 2}));
+    let labels = hdbscan.table("labels").unwrap();
+    assert_eq!(labels.segments().unwrap(), [1, 0, 0, 1, 0, 1, 0, -1]);
+    assert_eq!(labels.floats("confidence").unwrap(), [1.0, 1.0, 1.0, 1.0, 0.5, 1.0, 1.0, 0.0]);
 }
 
 #[test]
@@ -139,6 +144,10 @@ fn models_say_enough_to_assign_and_to_draw() {
     let dbscan = run(&ClusterDbscan, json!({"eps": 1.0, "min_samples": 2}));
     assert_eq!(rows(&dbscan, "eps"), [(None, 1.0)]);
     assert_eq!(rows(&dbscan, "core").len(), 14);
+    let hdbscan = run(&ClusterHdbscan, json!({"min_cluster_size": 3}));
+    assert_eq!(rows(&hdbscan, "min_samples"), [(None, 3.0)], "min_cluster_size unless given");
+    assert_eq!((rows(&hdbscan, "birth").len(), rows(&hdbscan, "death").len()), (2, 2));
+    assert_eq!((rows(&hdbscan, "core_distance").len(), rows(&hdbscan, "member").len()), (7, 14));
 }
 
 #[test]
@@ -178,6 +187,8 @@ fn notes_tell_of_caps_and_missing_distinct_rows() {
     let noise = run(&ClusterDbscan, json!({"eps": 0.001}));
     assert_eq!(noise.notes, ["every row is noise; raise `eps` or lower `min_samples`"]);
     assert_eq!(noise.table("labels").unwrap().segments().unwrap(), [-1; 8]);
+    let one = run(&ClusterHdbscan, json!({"min_cluster_size": 9}));
+    assert!(one.notes[0].contains("allow_single_cluster"), "{:?}", one.notes);
     let auto = run(&ClusterDbscan, json!({"eps": "auto", "min_samples": 2}));
     assert!(auto.notes[0].starts_with("eps = "), "{:?}", auto.notes);
 }

@@ -67,7 +67,8 @@ impl<'a> Searcher<'a> {
     /// Returns each row's distance to its `n`-th nearest other row (to the farthest if there are fewer).
     pub(super) fn neighbour_distances(&self, n: usize, work: &Work) -> Result<Vec<f64>, MlError> {
         // The row itself is nearest of all.
-        self.for_each_row(work, |row| self.nth_squared_distance(row, n + 1).sqrt())
+        let nth = |row| self.index.nth_squared_distance(self.x.row(row), n + 1, |_| 1);
+        self.for_each_row(work, |row| nth(row).sqrt())
     }
 
     fn for_each_row<T: Send>(
@@ -99,27 +100,6 @@ impl<'a> Searcher<'a> {
             },
         );
         n_near >= min_samples
-    }
-
-    /// Returns the `n`-th smallest squared distance to any row, from 1.
-    fn nth_squared_distance(&self, row: usize, n: usize) -> f64 {
-        let mut nearest: Vec<f64> = Vec::with_capacity(n + 1);
-        self.index.search(
-            self.x.row(row),
-            f64::INFINITY,
-            |_| true,
-            |rows, distances| {
-                for &d in &distances[..rows.len()] {
-                    if nearest.len() < n || nearest.last().is_some_and(|last| d < *last) {
-                        let at = nearest.partition_point(|&other| other <= d);
-                        nearest.insert(at, d);
-                        nearest.truncate(n);
-                    }
-                }
-                if nearest.len() < n { f64::INFINITY } else { nearest[n - 1] }
-            },
-        );
-        nearest.last().copied().unwrap_or(0.0)
     }
 
     /// Connects core rows within reach of each other and gives border rows to the first cluster that reaches them.

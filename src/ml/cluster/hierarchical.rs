@@ -9,6 +9,7 @@ use crate::{
         Matrix,
         cluster::{
             check_input,
+            forest::Forest,
             linkage::{self, Pair, Update},
             ward,
         },
@@ -83,7 +84,7 @@ fn check_pairwise(n_rows: usize) -> Result<(), MlError> {
 }
 
 /// Sorts merges by distance and names each cluster by the merge that made it.
-fn number(mut pairs: Vec<Pair>, n_rows: usize) -> Vec<Merge> {
+pub(super) fn number(mut pairs: Vec<Pair>, n_rows: usize) -> Vec<Merge> {
     // Stable: among equal heights the chain's order puts a cluster's making before its use.
     pairs.sort_by(|a, b| a.distance.total_cmp(&b.distance));
     let mut forest = Forest::new(2 * n_rows);
@@ -93,8 +94,8 @@ fn number(mut pairs: Vec<Pair>, n_rows: usize) -> Vec<Merge> {
         let (a, b) = (forest.root(pair.a), forest.root(pair.b));
         let merged = n_rows + m;
         let size = sizes[a] + sizes[b];
-        forest.parents[a] = merged;
-        forest.parents[b] = merged;
+        forest.set_parent(a, merged);
+        forest.set_parent(b, merged);
         sizes.push(size);
         merges.push(Merge { left: a.min(b), right: a.max(b), distance: pair.distance, size });
     }
@@ -112,8 +113,8 @@ pub fn cut(merges: &[Merge], n_rows: usize, k: usize) -> Result<Vec<i32>, MlErro
     }
     let mut forest = Forest::new(2 * n_rows);
     for (m, merge) in merges.iter().take(n_rows - k).enumerate() {
-        forest.parents[merge.left] = n_rows + m;
-        forest.parents[merge.right] = n_rows + m;
+        forest.set_parent(merge.left, n_rows + m);
+        forest.set_parent(merge.right, n_rows + m);
     }
     let mut numbers = vec![-1_i32; 2 * n_rows];
     let mut n_seen = 0;
@@ -125,29 +126,6 @@ pub fn cut(merges: &[Merge], n_rows: usize, k: usize) -> Result<Vec<i32>, MlErro
         numbers[root]
     };
     Ok((0..n_rows).map(|row| number(forest.root(row))).collect())
-}
-
-/// Who belongs to whom; a root is its own parent.
-struct Forest {
-    parents: Vec<usize>,
-}
-
-impl Forest {
-    fn new(n: usize) -> Forest {
-        Forest { parents: (0..n).collect() }
-    }
-
-    fn root(&mut self, node: usize) -> usize {
-        let mut root = node;
-        while self.parents[root] != root {
-            root = self.parents[root];
-        }
-        let mut at = node;
-        while self.parents[at] != root {
-            at = std::mem::replace(&mut self.parents[at], root);
-        }
-        root
-    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Clustering: k-means, Gaussian mixtures, agglomerative clustering, DBSCAN, and the indices that judge them.
+//! Clustering: k-means, Gaussian mixtures, agglomerative clustering, DBSCAN, HDBSCAN, and the indices that judge them.
 //! It does not know where rows come from, nor what a segment is called.
 //!
 //! Labels are `i32`: 0-based clusters, [`NOISE`] for rows that belong to none.
@@ -6,6 +6,7 @@
 pub mod dbscan;
 pub mod eps;
 pub mod gmm;
+pub mod hdbscan;
 pub mod hierarchical;
 pub mod kmeans;
 pub mod order;
@@ -14,10 +15,13 @@ pub mod scores;
 pub mod silhouette;
 
 mod cholesky;
+mod distinct;
+mod forest;
 mod linkage;
 mod moments;
 mod neighbours;
 mod seeding;
+mod spanning;
 mod ward;
 
 #[cfg(test)]

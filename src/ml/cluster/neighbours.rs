@@ -67,6 +67,67 @@ impl Neighbours {
         leaves
     }
 
+    /// Returns all rows, those near each other mostly together.
+    pub(super) fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
+    /// Returns a value for each node: of a leaf from its rows, of another node from those of its two children.
+    pub(super) fn fold_up<T: Copy>(
+        &self,
+        of_leaf: impl Fn(&[usize]) -> T,
+        join: impl Fn(T, T) -> T,
+    ) -> Vec<T> {
+        // Children come after their parents, so all values but those above the last node are known.
+        let mut values: Vec<T> = Vec::with_capacity(self.nodes.len());
+        let at = |child: usize| self.nodes.len() - 1 - child;
+        for node in self.nodes.iter().rev() {
+            values.push(match node.children {
+                None => of_leaf(&self.rows[node.slots.clone()]),
+                Some([a, b]) => join(values[at(a)], values[at(b)]),
+            });
+        }
+        values.reverse();
+        values
+    }
+
+    /// Returns the `n`-th smallest squared distance (from 1) of a row to `point`, where row `i` counts `count_of(i)`
+    /// times; the largest if there are fewer rows, 0 if there are none.
+    pub(super) fn nth_squared_distance(
+        &self,
+        point: &[f64],
+        n: usize,
+        count_of: impl Fn(usize) -> usize,
+    ) -> f64 {
+        let mut nearest: Vec<f64> = Vec::with_capacity(n.min(self.rows.len()) + 1);
+        self.search(
+            point,
+            f64::INFINITY,
+            |_| true,
+            |rows, distances| {
+                for (&row, &d) in rows.iter().zip(distances) {
+                    for _ in 0..count_of(row) {
+                        let is_full = nearest.len() >= n;
+                        if is_full && nearest.last().is_none_or(|last| d >= *last) {
+                            break;
+                        }
+                        if is_full {
+                            nearest.pop();
+                        }
+                        nearest.insert(nearest.partition_point(|&other| other <= d), d);
+                    }
+                }
+                match nearest.last() {
+                    // Nothing is nearer than equal rows.
+                    Some(0.0) if nearest.len() >= n => -1.0,
+                    Some(last) if nearest.len() >= n => *last,
+                    _ => f64::INFINITY,
+                }
+            },
+        );
+        nearest.last().copied().unwrap_or(0.0)
+    }
+
     /// Shows `visit` the rows of every panel that may lie within the squared `radius` of `point`, with their
     /// squared distances, near boxes first. `visit` returns the squared radius that counts from then on; a
     /// negative one ends the search. Nodes that `enter` refuses are left out.
