@@ -4,7 +4,7 @@
 //!
 //! The question is the pipeline's text, profile and `--set`, and the program itself. What the answer rests on, beyond
 //! that, is in the receipt: environment variables, what patterns of source files mean, and the state of every source
-//! file, object and link. If any of it differs the long way is taken, so the short one can never say anything else.
+//! file and object and of every folder of links. If any of it differs the long way is taken, so the short one can never say anything else.
 
 use std::{
     collections::BTreeMap,
@@ -24,7 +24,7 @@ use crate::{
         FORMAT, Store,
         error::StoreError,
         receipt::{Receipt, Witness},
-        records::{HistoryEntry, HistoryStage},
+        records::{HistoryEntry, HistoryStage, OutputRecord},
     },
 };
 
@@ -176,12 +176,19 @@ impl Project {
                     return Ok(None);
                 }
             }
-            for (port, output) in &report.outputs {
+            for output in report.outputs.values() {
                 let (hash, ext) = (&output.hash, &output.ext);
-                let link = store.link_path(&outcome.plan.pipeline, &report.name, port, ext)?;
-                if !known(&store.object_path(hash, ext), Some(hash))? || !known(&link, None)? {
+                if !known(&store.object_path(hash, ext), Some(hash))? {
                     return Ok(None);
                 }
+            }
+            // A link cannot change without a change of the folder that it lies in. Looked at after its state was taken, since
+            // another run may be at it.
+            let pipeline = &outcome.plan.pipeline;
+            if !known(&store.view_folder(pipeline, &report.name)?, None)?
+                || !shows(&store.linked(pipeline, &report.name)?, &report.outputs)
+            {
+                return Ok(None);
             }
         }
         witnesses.sort_by(|a, b| a.path.cmp(&b.path));
@@ -249,4 +256,15 @@ fn question(
         }
     }
     Ok(ContentHash::from_digest(hasher.finish()))
+}
+
+/// Tells whether links, as [`Store::linked`] lists them, lead to these outputs and no others.
+fn shows(
+    links: &[(String, ContentHash, String)],
+    outputs: &BTreeMap<String, OutputRecord>,
+) -> bool {
+    links.len() == outputs.len()
+        && links.iter().all(|(port, hash, ext)| {
+            outputs.get(port).is_some_and(|output| output.hash == *hash && output.ext == *ext)
+        })
 }

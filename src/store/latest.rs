@@ -68,6 +68,14 @@ impl Store {
         self.view_path(&Path::new(pipeline).join(instance).join(format!("{port}.{ext}")))
     }
 
+    /// Returns the folder in which the view shows an instance's outputs.
+    ///
+    /// # Errors
+    /// If a name would leave the view.
+    pub fn view_folder(&self, pipeline: &str, instance: &str) -> Result<PathBuf, StoreError> {
+        self.view_path(&Path::new(pipeline).join(instance))
+    }
+
     /// Returns what the view shows of an instance: output, hash and ending, in the order of their names. It follows
     /// a run while that goes on.
     ///
@@ -78,7 +86,7 @@ impl Store {
         pipeline: &str,
         instance: &str,
     ) -> Result<Vec<(String, ContentHash, String)>, StoreError> {
-        let folder = self.view_path(&Path::new(pipeline).join(instance))?;
+        let folder = self.view_folder(pipeline, instance)?;
         let shown = |link: &PathBuf| {
             let target = self.disk.read_link(link).ok()??;
             let (hash, ext) = target.file_name()?.to_str()?.split_once('.')?;

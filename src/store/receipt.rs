@@ -1,7 +1,7 @@
 //! Receipts: what a run found in place, so that the next one that asks the same question only has to look whether it
 //! is still there. It does not know how a question is put, nor what the files are.
 //!
-//! A receipt proves itself: it names every file that its answer rests on (sources, objects, links of the view) with the
+//! A receipt proves itself: it names every file that its answer rests on (sources, objects, folders of the view) with the
 //! state in which that file had the right bytes. Any difference, in any of them, makes it worthless, and the
 //! long way is taken. So nobody has to withdraw a receipt, and losing one costs time only.
 
@@ -59,8 +59,8 @@ pub struct Receipt {
 pub struct Witness {
     /// Its path, relative to the folder that holds the store.
     pub path: String,
-    /// Whether it is a link, whose own state is meant.
-    pub is_link: bool,
+    /// Whether the state is that of what has the name itself, should it be a link.
+    pub itself: bool,
     /// The state.
     pub stat: Stat,
 }
@@ -112,7 +112,7 @@ impl Store {
                 held = self.disk.folder(self.folder().join(above))?.map(|folder| (above, folder));
             }
             let Some((_, folder)) = &held else { return Ok(false) };
-            if folder.stat(name, witness.is_link)?.as_ref() != Some(&witness.stat) {
+            if folder.stat(name, witness.itself)?.as_ref() != Some(&witness.stat) {
                 return Ok(false);
             }
         }
@@ -137,7 +137,7 @@ impl Store {
         let name = path.strip_prefix(self.folder()).unwrap_or(path).to_string_lossy().into_owned();
         let vouches =
             hash.is_none_or(|h| self.memo.recall(&self.memo_name(path), &stat) == Some(*h));
-        Ok(vouches.then_some(Witness { path: name, is_link: hash.is_none(), stat }))
+        Ok(vouches.then_some(Witness { path: name, itself: hash.is_none(), stat }))
     }
 
     /// Returns true if the bytes are those of a sound receipt.

@@ -79,6 +79,14 @@ fn whatever_changes_is_noticed() {
     fs::remove_file(&link).unwrap();
     again("a lost link", &[]);
     assert_eq!(link.canonicalize().unwrap(), board);
+    let other = project.path("artifacts/latest/small/best/other");
+    std::os::unix::fs::symlink(project.object("prepare/matrix.parquet"), &other).unwrap();
+    fs::rename(&other, &link).unwrap();
+    again("a link that leads elsewhere", &[]);
+    assert_eq!(link.canonicalize().unwrap(), board);
+    fs::remove_dir_all(project.path("artifacts/latest/small/best")).unwrap();
+    again("a lost folder of links", &[]);
+    assert_eq!(link.canonicalize().unwrap(), board);
     let written = fs::metadata(&board).unwrap().modified().unwrap();
     tamper(&board, |bytes| bytes[40] ^= 1);
     fs::File::options().append(true).open(&board).unwrap().set_modified(written).unwrap();

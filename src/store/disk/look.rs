@@ -124,15 +124,15 @@ pub struct Folder<'a> {
 
 impl Folder<'_> {
     /// Returns what identifies the present state of a file below the folder, or `None` if it is not there. With
-    /// `is_link` it is the state of the name itself, wherever it leads.
+    /// `itself` it is the state of the name itself, wherever it leads.
     ///
     /// # Errors
     /// If the medium refuses.
-    pub fn stat(&self, name: &str, is_link: bool) -> Result<Option<Stat>, StoreError> {
+    pub fn stat(&self, name: &str, itself: bool) -> Result<Option<Stat>, StoreError> {
         if self.disk.gate.is_some() {
             self.disk.pass("look at", &self.path.join(name))?;
         }
-        let flags = if is_link { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
+        let flags = if itself { AtFlags::SYMLINK_NOFOLLOW } else { AtFlags::empty() };
         let found = rustix::fs::statat(&self.fd, name, flags).map_err(io::Error::from);
         match found {
             Ok(raw) => Ok(Some(stat_of_raw(&raw))),
