@@ -349,6 +349,7 @@ pub fn runref(data: &[u8]) {
     for line in text.lines().take(8) {
         let _ = store.find_run(line);
         let _ = project.tag("latest", line);
+        let _ = project.untag(line);
         let _ = project.artifacts(Where::Pipeline(None), line);
         let _ = project.artifacts(Where::Run(line), line);
         let _ = project.explain(&question(line, None));
