@@ -118,7 +118,7 @@ impl Params {
         };
         let (forest, impurity) = forest::fit(samples, &params, work)?;
         let importance = vec![("impurity", impurity.mean, impurity.std)];
-        Ok(Fitted { model: Model::Forest(forest), importance, notes: Vec::new() })
+        Ok(Fitted::new(Model::Forest(forest), importance, Vec::new()))
     }
 }
 

@@ -88,7 +88,7 @@ impl Params {
             ));
         }
         let importance = vec![("coefficient", mean_size(&fit.logistic), Vec::new())];
-        Ok(Fitted { model: Model::Logistic(fit.logistic), importance, notes })
+        Ok(Fitted::new(Model::Logistic(fit.logistic), importance, notes))
     }
 }
 

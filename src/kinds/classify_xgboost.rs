@@ -33,6 +33,7 @@ const NUMERIC: &[Param] = &prepare::numeric_params("\"none\"", "\"none\"");
 const CATEGORICAL: &[Param] = &prepare::categorical_params("\"none\"", "\"onehot\"");
 /// Of a share that must not be nothing.
 const PART: Shape = Shape::Float { min: 0.0001, max: 1.0 };
+const CLASS_WEIGHT: &[&str] = &["balanced"];
 const INSIDE: Shape = Shape::Float { min: 0.000_001, max: 0.999_999 };
 
 static PARAMS: &[Param] = &[
@@ -81,6 +82,11 @@ static PARAMS: &[Param] = &[
         "0.1",
         "share of the training rows kept back for `early_stopping_rounds`; without that, none is",
     ),
+    Param::optional(
+        "class_weight",
+        Shape::Choice(CLASS_WEIGHT),
+        "balanced: all classes weigh the same, however many rows they have",
+    ),
     TARGET,
     TEST_SHARE,
     FOLDS,
@@ -110,6 +116,7 @@ struct Params {
     base_score: Option<f64>,
     early_stopping_rounds: Option<usize>,
     validation_share: f64,
+    class_weight: Option<String>,
 }
 
 impl Params {
@@ -130,6 +137,7 @@ impl Params {
             colsample_bynode: self.colsample_bynode,
             max_bin: self.max_bin,
             base_score: self.base_score,
+            balanced: self.class_weight.is_some(),
             early_stopping_rounds: self.early_stopping_rounds,
             seed,
         };
@@ -142,7 +150,10 @@ impl Params {
             notes.push(format!("stopped early: {} of {} rounds are kept", fit.rounds, self.rounds));
         }
         let importance = vec![("gain", fit.gain, Vec::new())];
-        Ok(Fitted { model: Model::Boost(fit.booster), importance, notes })
+        Ok(Fitted {
+            coarse: fit.coarse,
+            ..Fitted::new(Model::Boost(fit.booster), importance, notes)
+        })
     }
 
     /// Keeps some of the training rows back to see when to stop.
@@ -170,6 +181,9 @@ impl Params {
             MlError::NotFinite { row, column } => {
                 MlError::NotFinite { row: parts.train[row], column }
             }
+            MlError::TooLarge { row, column } => {
+                MlError::TooLarge { row: parts.train[row], column }
+            }
             other => other,
         })
     }
@@ -181,12 +195,12 @@ impl Kind for ClassifyXgboost {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {
         "Learn to assign rows to classes by boosted trees (XGBoost's objective, parameters and defaults, grown \
-         by histograms; two classes by the logistic loss, more by softmax)"
+         by histograms, comparing in single precision; two classes by the logistic loss, more by softmax)"
     }
 
     fn params(&self) -> &'static [Param] {

@@ -29,6 +29,14 @@ pub enum MlError {
         /// Zero-based column.
         column: usize,
     },
+    /// A value too large for single precision where that is what values are compared in.
+    #[error("value in row {row}, column {column} is beyond single precision")]
+    TooLarge {
+        /// Zero-based row.
+        row: usize,
+        /// Zero-based column.
+        column: usize,
+    },
     /// A parameter that cannot work with this data.
     #[error("{name}: {why}")]
     Parameter {

@@ -28,6 +28,9 @@ use crate::{
 /// The version of the table and its metadata.
 const FORMAT: u32 = 1;
 
+/// The rule of boosted trees: below the threshold, both in single precision.
+const SINGLE: &str = "< in single precision";
+
 const HEAD_KEY: &str = "orchestrate.classifier";
 const FEATURES_KEY: &str = "orchestrate.features";
 const PREPARATION_KEY: &str = "orchestrate.preparation";
@@ -52,7 +55,7 @@ struct Head {
     format: u32,
     algorithm: String,
     classes: Classes,
-    /// Which values go left in a tree: `<=` or `<`; absent without trees.
+    /// Which values go left in a tree: `<=`, or [`SINGLE`]; absent without trees.
     rule: Option<String>,
     /// Scores before the first tree; empty where there are none.
     base: Vec<f64>,
@@ -132,7 +135,7 @@ impl Classifier {
                 (nodes::forest(forest, &features, segments)?, Some("<="), vec![])
             }
             Model::Boost(booster) => {
-                (nodes::booster(booster, &features)?, Some("<"), booster.base.clone())
+                (nodes::booster(booster, &features)?, Some(SINGLE), booster.base.clone())
             }
             Model::Logistic(logistic) => (coefficients(logistic, &features)?, None, vec![]),
         };
@@ -174,6 +177,12 @@ impl Classifier {
                 Model::Forest(Forest { trees, n_classes })
             }
             ("xgboost", Some("<")) => {
+                return Err(damaged(
+                    "its trees compare in double precision, as they did before they could be exported; run the \
+                     pipeline again",
+                ));
+            }
+            ("xgboost", Some(SINGLE)) => {
                 let trees = nodes::read_booster(table, &features)?;
                 let n_scores = if n_classes == 2 { 1 } else { n_classes };
                 if head.base.len() != n_scores || !trees.len().is_multiple_of(n_scores) {
@@ -194,9 +203,16 @@ pub(super) fn explain(
     error: MlError,
     row_of: impl Fn(usize) -> usize,
 ) -> StageError {
+    let name = |column| preparation.feature_names().into_iter().nth(column).unwrap_or_default();
     match error {
+        MlError::TooLarge { row, column } => StageError::Data(format!(
+            "feature `{}` has a value beyond single precision (3.4e38) in row {}, which boosted trees compare in; \
+             scale or clip it",
+            name(column),
+            row_of(row)
+        )),
         MlError::NotFinite { row, column } => {
-            let name = preparation.feature_names().into_iter().nth(column).unwrap_or_default();
+            let name = name(column);
             StageError::Data(format!(
                 "feature `{name}` has no usable value in row {}; fill missing values with `numeric: {{ impute: \
                  median }}`, and remove infinite ones",

@@ -37,6 +37,19 @@ pub struct Fitted {
     pub importance: Vec<(&'static str, Vec<f64>, Vec<f64>)>,
     /// What a person should hear of.
     pub notes: Vec<String>,
+    /// Features whose values differ only beyond the precision that the algorithm compares in.
+    pub coarse: Vec<usize>,
+}
+
+impl Fitted {
+    /// Puts together what most algorithms give back.
+    pub fn new(
+        model: Model,
+        importance: Vec<(&'static str, Vec<f64>, Vec<f64>)>,
+        notes: Vec<String>,
+    ) -> Fitted {
+        Fitted { model, importance, notes, coarse: Vec::new() }
+    }
 }
 
 /// An algorithm with its parameters, and how much progress one fit makes.
@@ -169,6 +182,14 @@ impl Data<'_> {
         let fitted = (algorithm.fit)(&samples, self.work)
             .map_err(|error| explain(&preparation, error, |row| rows[row]))?;
         notes.extend(fitted.notes);
+        let names = preparation.feature_names();
+        notes.extend(fitted.coarse.iter().map(|&j| {
+            format!(
+                "the values of feature `{}` differ, but not in single precision, so it splits nothing; subtract \
+                 an offset or scale it",
+                names[j]
+            )
+        }));
         let classifier = Classifier {
             algorithm: algorithm.name.to_string(),
             classes: self.labelled.classes.clone(),

@@ -2,21 +2,27 @@
 //! histograms, a learned side for missing values. It does not know what its features are.
 //!
 //! Source: Chen and Guestrin, KDD 2016; parameter names and defaults are XGBoost's (`tree_method=hist`,
-//! `grow_policy=depthwise`). Two classes take one tree a round, more take one a class. Differs from
-//! XGBoost in computing with double precision, and in where it cuts a feature with more than
-//! `max_bin` distinct values. Cost of a round: about `n_rows * n_features * max_depth` a tree.
+//! `grow_policy=depthwise`). Two classes take one tree a round, more take one a class. As in XGBoost,
+//! features, leaves and scores have single precision, so that a model answers there as here; differs from
+//! it in where it cuts a feature with more than `max_bin` distinct values, and in sums of
+//! gradients, which are exact here (`histogram`). Cost of a round: about
+//! `n_rows * n_features * max_depth / 2` a tree.
 
 mod grow;
+mod histogram;
+mod margins;
+mod search;
 
 use crate::{
     ml::{
         Matrix,
         classify::{
             Samples,
-            bins::Bins,
+            bins::{Bins, Code},
+            boost::{grow::Ground, margins::Margins},
             fill_rows,
-            penalty::{Gradient, Penalty},
-            scores,
+            penalty::Penalty,
+            scores, softmax,
             tree::{Rule, Tree},
         },
         error::MlError,
@@ -25,9 +31,6 @@ use crate::{
     },
     stage::work::Work,
 };
-
-/// Least second derivative, so that a leaf's value stays finite (XGBoost's `kRtEps` for gradients).
-const LEAST_HESSIAN: f64 = 1e-16;
 
 /// How trees are boosted; names as in XGBoost.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +56,8 @@ pub struct BoostParams {
     /// Probability of the second of two classes before the first round; `None` takes its share.
     /// Without meaning for more classes.
     pub base_score: Option<f64>,
+    /// Whether classes weigh the same however many rows they have.
+    pub balanced: bool,
     /// Stop after this many rounds without a better log-loss on the validation rows.
     pub early_stopping_rounds: Option<usize>,
     /// Seed.
@@ -64,7 +69,8 @@ pub struct BoostParams {
 pub struct Booster {
     /// The trees, round after round, in each round one a score; a leaf holds one value.
     pub trees: Vec<Tree>,
-    /// The scores before the first round: one for two classes, else one a class.
+    /// The scores before the first round: one for two classes, else one a class. In single precision, as
+    /// leaves are.
     pub base: Vec<f64>,
     /// Number of classes.
     pub n_classes: usize,
@@ -79,12 +85,15 @@ pub struct Fit {
     pub gain: Vec<f64>,
     /// Rounds kept; fewer than asked for after an early stop.
     pub rounds: usize,
+    /// Features whose values differ, but not in single precision, so that no split can tell them apart.
+    pub coarse: Vec<usize>,
 }
 
 /// Boosts trees. `validation` is needed (and used) for `early_stopping_rounds` alone.
 ///
 /// # Errors
-/// [`MlError::TooFew`] without rows, [`MlError::NotFinite`] for an infinite value, or if cancelled.
+/// [`MlError::TooFew`] without rows, [`MlError::NotFinite`] for an infinite value, [`MlError::TooLarge`] for one
+/// beyond single precision, or if cancelled.
 pub fn fit(
     samples: &Samples<'_>,
     validation: Option<&Samples<'_>>,
@@ -92,37 +101,53 @@ pub fn fit(
     work: &Work,
 ) -> Result<Fit, MlError> {
     samples.check()?;
-    let bins = Bins::new(samples.x, params.max_bin, work)?;
-    let base = base_scores(samples, params.base_score);
+    check_range(samples.x)?;
+    if params.max_bin <= u8::LIMIT {
+        fit_binned::<u8>(samples, validation, params, work)
+    } else {
+        fit_binned::<u16>(samples, validation, params, work)
+    }
+}
+
+fn fit_binned<C: Code>(
+    samples: &Samples<'_>,
+    validation: Option<&Samples<'_>>,
+    params: &BoostParams,
+    work: &Work,
+) -> Result<Fit, MlError> {
+    let bins = Bins::<C>::new(samples.x, params.max_bin, |v| f64::from(v as f32), work)?;
+    let quads = histogram::quads(&bins);
+    let weights = samples.class_weights(params.balanced);
+    let base = base_scores(samples, &weights, params.base_score);
     let n_scores = base.len();
-    let mut margins = start(&base, samples.y.len());
+    let mut margins = Margins::new(samples, &weights, &base);
+    let ground = Ground { bins: &bins, quads: &quads, params, unit: margins.unit(), work };
     let mut gains = vec![(0.0, 0_u32); samples.x.n_cols()];
     let mut booster = Booster { trees: Vec::new(), base, n_classes: samples.n_classes };
     let mut watch = validation
         .zip(params.early_stopping_rounds)
-        .map(|(rows, patience)| Watch::new(rows, &booster.base, patience));
+        .map(|(rows, patience)| Watch::new(rows, &booster, patience));
+    let mut steps: Vec<Vec<f32>> = Vec::new();
     for round in 0..params.rounds {
-        let gradients = gradients(samples, &margins, n_scores, work);
-        let grown = work.pool.map(n_scores, |score| {
+        margins.advance(&steps, work);
+        steps.clear();
+        let grow = |score: usize| {
             work.check()?;
             let seed = Rng::stream(params.seed, (round * n_scores + score) as u64).next_u64();
-            let own: Vec<Gradient> =
-                gradients.iter().skip(score).step_by(n_scores).copied().collect();
-            grow::tree(samples.x, &bins, &own, params, seed, work)
-        });
-        for (score, grown) in grown.into_iter().enumerate() {
+            grow::tree(&ground, &margins.gradients(score), seed)
+        };
+        for grown in evenly(n_scores, work, grow) {
             let grown = grown?;
-            let own = margins.iter_mut().skip(score).step_by(n_scores);
-            own.zip(&grown.step).for_each(|(margin, step)| *margin += step);
             for (feature, gain) in grown.gains {
                 gains[feature].0 += gain;
                 gains[feature].1 += 1;
             }
             booster.trees.push(grown.tree);
+            steps.push(grown.step);
         }
         work.progress.advance(1);
         if let Some(watch) = &mut watch
-            && watch.should_stop(&booster, round)
+            && watch.should_stop(&booster, round, work)?
         {
             break;
         }
@@ -131,7 +156,17 @@ pub fn fit(
         booster.trees.truncate(watch.best_rounds * n_scores);
     }
     let rounds = booster.trees.len() / n_scores;
-    Ok(Fit { booster, gain: mean_gains(&gains), rounds })
+    let coarse = (0..samples.x.n_cols()).filter(|&j| is_coarse(samples.x, &bins, j)).collect();
+    Ok(Fit { booster, gain: mean_gains(&gains), rounds, coarse })
+}
+
+/// Computes `f(0), ..., f(n - 1)`, as many at once as there are threads; what does not fill all of them
+/// comes last, so that it can have the idle ones for its own work.
+fn evenly<T: Send>(n: usize, work: &Work, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let full = n - n % work.pool.n_threads().min(n);
+    let mut done = work.pool.map(full, &f);
+    done.extend(work.pool.map(n - full, |i| f(full + i)));
+    done
 }
 
 impl Booster {
@@ -140,80 +175,78 @@ impl Booster {
     /// # Errors
     /// If cancelled.
     pub fn predict(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
-        let n_scores = self.base.len();
         fill_rows(x.n_rows(), self.n_classes, work, |rows, out| {
             let mut margins = start(&self.base, rows.len());
-            for (i, tree) in self.trees.iter().enumerate() {
-                let own = margins.iter_mut().skip(i % n_scores).step_by(n_scores);
-                for (row, margin) in rows.clone().zip(own) {
-                    *margin += tree.answer(x.row(row), Rule::Below)[0];
-                }
-            }
-            let answers = out.chunks_exact_mut(self.n_classes);
-            for (margin, answer) in margins.chunks_exact(n_scores).zip(answers) {
-                probabilities(margin, answer);
-            }
+            let values = &x.data()[rows.start * x.n_cols()..rows.end * x.n_cols()];
+            self.add(0, values, x.n_cols(), &mut margins);
+            self.probabilities(&margins, out);
         })
+    }
+
+    /// Adds the answers of all trees from `first` on to the margins of rows of `width` values. In single
+    /// precision and tree after tree, which is how XGBoost adds them.
+    fn add(&self, first: usize, values: &[f64], width: usize, margins: &mut [f32]) {
+        let n_scores = self.base.len();
+        for (i, tree) in self.trees.iter().enumerate().skip(first) {
+            let own = margins.iter_mut().skip(i % n_scores).step_by(n_scores);
+            for (row, margin) in own.enumerate() {
+                let row = &values[row * width..(row + 1) * width];
+                *margin += tree.answer(row, Rule::Below)[0] as f32;
+            }
+        }
+    }
+
+    /// Writes the probability of each class, row after row: the logistic function of one margin, or the
+    /// softmax of several.
+    fn probabilities(&self, margins: &[f32], out: &mut [f64]) {
+        let mut scores: Vec<f64> = margins.iter().map(|&v| f64::from(v)).collect();
+        if self.base.len() > 1 {
+            softmax::rows(&mut scores, self.base.len());
+            out.copy_from_slice(&scores);
+            return;
+        }
+        softmax::sigmoid_each(&mut scores);
+        for (p, out) in scores.iter().zip(out.chunks_exact_mut(self.n_classes)) {
+            // A single class has one score as well, and takes all of the probability.
+            out[0] = if out.len() < 2 { 1.0 } else { 1.0 - p };
+            out.iter_mut().skip(1).for_each(|v| *v = *p);
+        }
     }
 }
 
-/// Writes the probability of each class: the logistic function of one score, or the softmax of several.
-fn probabilities(margins: &[f64], out: &mut [f64]) {
-    if let [margin] = margins {
-        let p = math::sigmoid(*margin);
-        // A single class has one score as well, and takes all of the probability.
-        let certain = out.len() < 2;
-        out[0] = if certain { 1.0 } else { 1.0 - p };
-        out.iter_mut().skip(1).for_each(|v| *v = p);
-    } else {
-        math::softmax(margins, out);
+/// Checks that every finite value is finite in single precision too.
+fn check_range(x: &Matrix) -> Result<(), MlError> {
+    match x.data().iter().position(|&v| (v as f32).is_infinite()) {
+        None => Ok(()),
+        Some(at) => Err(MlError::TooLarge { row: at / x.n_cols(), column: at % x.n_cols() }),
     }
+}
+
+fn is_coarse<C: Code>(x: &Matrix, bins: &Bins<C>, feature: usize) -> bool {
+    let mut values = x.rows().map(|row| row[feature]).filter(|v| !v.is_nan());
+    let first = values.next();
+    bins.features[feature].n_bins() == 1 && values.any(|v| Some(v) != first)
 }
 
 /// The scores before the first round, as XGBoost 3 estimates them: the logit of the second class's
 /// share, or the centred logarithms of all shares.
-fn base_scores(samples: &Samples<'_>, base_score: Option<f64>) -> Vec<f64> {
-    let n = samples.y.len() as f64;
-    let shares: Vec<f64> =
-        samples.class_counts().iter().map(|&c| (c as f64 / n).clamp(1e-6, 1.0 - 1e-6)).collect();
+fn base_scores(samples: &Samples<'_>, weights: &[f64], base_score: Option<f64>) -> Vec<f64> {
+    let counts = samples.class_counts();
+    let masses: Vec<f64> = counts.iter().zip(weights).map(|(&c, w)| c as f64 * w).collect();
+    let total: f64 = masses.iter().sum();
+    let shares: Vec<f64> = masses.iter().map(|m| (m / total).clamp(1e-6, 1.0 - 1e-6)).collect();
+    let single = |v: f64| f64::from(v as f32);
     if samples.n_classes <= 2 {
         let p = base_score.unwrap_or(shares.get(1).copied().unwrap_or(0.5));
-        return vec![math::ln(p / (1.0 - p))];
+        return vec![single(math::ln(p / (1.0 - p)))];
     }
     let logs: Vec<f64> = shares.into_iter().map(math::ln).collect();
     let mean = logs.iter().sum::<f64>() / logs.len() as f64;
-    logs.into_iter().map(|v| v - mean).collect()
+    logs.into_iter().map(|v| single(v - mean)).collect()
 }
 
-fn start(base: &[f64], n_rows: usize) -> Vec<f64> {
-    base.iter().copied().cycle().take(base.len() * n_rows).collect()
-}
-
-/// Returns the gradients of the log-loss by each score, row after row.
-fn gradients(
-    samples: &Samples<'_>,
-    margins: &[f64],
-    n_scores: usize,
-    work: &Work,
-) -> Vec<Gradient> {
-    let mut out = vec![Gradient::default(); margins.len()];
-    work.pool.fill_chunks(&mut out, n_scores, |rows, out| {
-        let mut p = vec![0.0; samples.n_classes.max(2)];
-        for (row, out) in rows.zip(out.chunks_exact_mut(n_scores)) {
-            probabilities(&margins[row * n_scores..(row + 1) * n_scores], &mut p);
-            let class = samples.y[row] as usize;
-            if let [out] = out {
-                let h = (p[1] * (1.0 - p[1])).max(LEAST_HESSIAN);
-                *out = Gradient { g: p[1] - f64::from(u8::from(class == 1)), h };
-                continue;
-            }
-            for (c, out) in out.iter_mut().enumerate() {
-                let h = (2.0 * p[c] * (1.0 - p[c])).max(LEAST_HESSIAN);
-                *out = Gradient { g: p[c] - f64::from(u8::from(class == c)), h };
-            }
-        }
-    });
-    out
+fn start(base: &[f64], n_rows: usize) -> Vec<f32> {
+    base.iter().map(|&v| v as f32).cycle().take(base.len() * n_rows).collect()
 }
 
 fn mean_gains(gains: &[(f64, u32)]) -> Vec<f64> {
@@ -225,34 +258,42 @@ fn mean_gains(gains: &[(f64, u32)]) -> Vec<f64> {
 /// Watches the log-loss on rows that are not trained on.
 struct Watch<'a> {
     rows: &'a Samples<'a>,
-    margins: Vec<f64>,
+    margins: Vec<f32>,
     patience: usize,
     best: f64,
     best_rounds: usize,
 }
 
 impl<'a> Watch<'a> {
-    fn new(rows: &'a Samples<'a>, base: &[f64], patience: usize) -> Watch<'a> {
-        let margins = start(base, rows.y.len());
+    fn new(rows: &'a Samples<'a>, booster: &Booster, patience: usize) -> Watch<'a> {
+        let margins = start(&booster.base, rows.y.len());
         Watch { rows, margins, patience, best: f64::INFINITY, best_rounds: 0 }
     }
 
     /// Takes in the newest round's trees and returns true once patience is over.
-    fn should_stop(&mut self, booster: &Booster, round: usize) -> bool {
+    fn should_stop(
+        &mut self,
+        booster: &Booster,
+        round: usize,
+        work: &Work,
+    ) -> Result<bool, MlError> {
         let n_scores = booster.base.len();
-        let newest = &booster.trees[round * n_scores..];
+        let x = self.rows.x;
+        let before = std::mem::take(&mut self.margins);
+        let margins = fill_rows(x.n_rows(), n_scores, work, |rows, out| {
+            let mut margins = before[rows.start * n_scores..rows.end * n_scores].to_vec();
+            let values = &x.data()[rows.start * x.n_cols()..rows.end * x.n_cols()];
+            booster.add(round * n_scores, values, x.n_cols(), &mut margins);
+            out.iter_mut().zip(margins).for_each(|(out, v)| *out = f64::from(v));
+        })?;
+        self.margins = margins.data().iter().map(|&v| v as f32).collect();
         let mut p = Matrix::zeros(self.rows.y.len(), booster.n_classes);
-        for (row, margins) in self.margins.chunks_exact_mut(n_scores).enumerate() {
-            for (margin, tree) in margins.iter_mut().zip(newest) {
-                *margin += tree.answer(self.rows.x.row(row), Rule::Below)[0];
-            }
-            probabilities(margins, p.row_mut(row));
-        }
+        booster.probabilities(&self.margins, p.data_mut());
         let loss = scores::log_loss(self.rows.y, &p);
         if loss < self.best {
             (self.best, self.best_rounds) = (loss, round + 1);
         }
-        round + 1 >= self.best_rounds + self.patience
+        Ok(round + 1 >= self.best_rounds + self.patience)
     }
 }
 

@@ -73,7 +73,7 @@ pub fn fit(
     work: &Work,
 ) -> Result<(Forest, Impurity), MlError> {
     samples.check()?;
-    let bins = Bins::new(samples.x, MAX_BINS, work)?;
+    let bins = Bins::<u16>::new(samples.x, MAX_BINS, |v| v, work)?;
     let weights = samples.class_weights(params.balanced);
     let grown = work.pool.map(params.n_trees, |i| {
         work.check()?;
@@ -117,7 +117,7 @@ struct Waiting {
 
 fn grow(
     samples: &Samples<'_>,
-    bins: &Bins,
+    bins: &Bins<u16>,
     weights: &[f64],
     params: &ForestParams,
     mut rng: Rng,
@@ -196,14 +196,14 @@ fn purity_of(totals: &[u32], weights: &[f64]) -> f64 {
 
 /// The search for a node's split, with buffers that live as long as the tree grows.
 struct Search<'a> {
-    bins: &'a Bins,
+    bins: &'a Bins<u16>,
     params: &'a ForestParams,
     order: Vec<usize>,
     tally: Tally,
 }
 
 impl<'a> Search<'a> {
-    fn new(bins: &'a Bins, params: &'a ForestParams) -> Search<'a> {
+    fn new(bins: &'a Bins<u16>, params: &'a ForestParams) -> Search<'a> {
         let order = (0..bins.features.len()).collect();
         Search { bins, params, order, tally: Tally::default() }
     }

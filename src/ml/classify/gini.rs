@@ -44,7 +44,7 @@ pub struct Cut {
 
 impl Tally {
     /// Counts the classes of `rows`.
-    pub fn count(&mut self, feature: &Feature, rows: &[u32], classes: &Classes<'_>) {
+    pub fn count(&mut self, feature: &Feature<u16>, rows: &[u32], classes: &Classes<'_>) {
         let k = classes.weights.len();
         self.bins.clear();
         self.counts.clear();
@@ -60,7 +60,13 @@ impl Tally {
         }
     }
 
-    fn count_by_table(&mut self, feature: &Feature, rows: &[u32], classes: &Classes<'_>, k: usize) {
+    fn count_by_table(
+        &mut self,
+        feature: &Feature<u16>,
+        rows: &[u32],
+        classes: &Classes<'_>,
+        k: usize,
+    ) {
         let n_bins = feature.n_bins();
         self.dense_counts.clear();
         self.dense_counts.resize((n_bins + 1) * k, 0);
@@ -85,7 +91,7 @@ impl Tally {
 
     fn count_by_sorting(
         &mut self,
-        feature: &Feature,
+        feature: &Feature<u16>,
         rows: &[u32],
         classes: &Classes<'_>,
         k: usize,
@@ -121,7 +127,7 @@ impl Tally {
     /// class counts.
     pub fn best_cut(
         &self,
-        feature: &Feature,
+        feature: &Feature<u16>,
         totals: &[u32],
         weights: &[f64],
         min_rows: usize,
@@ -178,7 +184,7 @@ impl Tally {
     }
 
     /// Half way to the next value that the node has, as in scikit-learn.
-    fn threshold(&self, feature: &Feature, at: usize) -> f64 {
+    fn threshold(&self, feature: &Feature<u16>, at: usize) -> f64 {
         let below = feature.upper[usize::from(self.bins[at])];
         let Some(&next) = self.bins.get(at + 1) else { return f64::INFINITY };
         let above = feature.lower[usize::from(next)];
@@ -207,9 +213,9 @@ mod tests {
         stage::work::Work,
     };
 
-    fn feature(values: &[f64]) -> Feature {
+    fn feature(values: &[f64]) -> Feature<u16> {
         let x = Matrix::new(values.len(), 1, values.to_vec());
-        Bins::new(&x, 256, &Work::alone(1)).unwrap().features.remove(0)
+        Bins::new(&x, 256, |v| v, &Work::alone(1)).unwrap().features.remove(0)
     }
 
     #[test]

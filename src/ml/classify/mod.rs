@@ -10,6 +10,7 @@ pub mod logistic;
 pub mod penalty;
 pub mod permutation;
 pub mod scores;
+mod softmax;
 pub mod split;
 pub mod tree;
 

@@ -1,13 +1,17 @@
-//! Growing one boosted tree, level by level down to `max_depth`. It does not know the loss.
+//! Growing one boosted tree, branch by branch down to `max_depth`. It does not know the loss.
+
+use std::ops::Range;
 
 use crate::{
     ml::{
-        Matrix,
         classify::{
-            bins::Bins,
-            boost::BoostParams,
-            penalty::{self, Cut, Gradient, Histogram},
-            tree::{Growing, Place, Rule, Tree, partition},
+            bins::{Bins, Code},
+            boost::{
+                BoostParams,
+                histogram::{Histograms, Pair, Small, minus, plus},
+                search::{Cut, Search},
+            },
+            tree::{Growing, Place, Tree, partition},
         },
         error::MlError,
         rng::Rng,
@@ -15,88 +19,99 @@ use crate::{
     stage::work::Work,
 };
 
-/// Rows times features below which a histogram is not worth a second thread. It cannot change a
-/// result: each feature is summed by one thread, in row order.
-const WORTH_THREADS: usize = 1 << 17;
+/// What all trees of a fit are grown from.
+pub(super) struct Ground<'a, C> {
+    pub bins: &'a Bins<C>,
+    /// See [`histogram::quads`](super::histogram::quads).
+    pub quads: &'a [Vec<[u8; 4]>],
+    pub params: &'a BoostParams,
+    /// What one unit of a gradient is worth.
+    pub unit: f64,
+    pub work: &'a Work,
+}
 
 /// A grown tree.
 pub(super) struct Grown {
     pub tree: Tree,
     /// What the tree adds to the score of each training row.
-    pub step: Vec<f64>,
+    pub step: Vec<f32>,
     /// Feature and gain of each split.
     pub gains: Vec<(usize, f64)>,
 }
 
-/// A node that waits to be split. `histograms` stand in the order of the tree's features.
+/// A node that waits to be split.
 struct Waiting {
-    start: usize,
-    end: usize,
+    /// Its rows among those drawn for the tree, and among the others.
+    drawn: Range<usize>,
+    others: Range<usize>,
     depth: usize,
     place: Place,
-    sum: Gradient,
-    histograms: Vec<Histogram>,
+    sum: Pair,
+    sums: Vec<Pair>,
 }
 
-pub(super) fn tree(
-    x: &Matrix,
-    bins: &Bins,
-    gradients: &[Gradient],
-    params: &BoostParams,
+/// Grows a tree on the gradients of all training rows.
+pub(super) fn tree<C: Code>(
+    ground: &Ground<'_, C>,
+    gradients: &[Small],
     seed: u64,
-    work: &Work,
 ) -> Result<Grown, MlError> {
-    let mut rows = sampled_rows(gradients.len(), params.subsample, seed);
+    let Ground { bins, params, .. } = *ground;
     let features = Features::new(bins.features.len(), params, seed);
-    let grower = Grower { bins, gradients, work, features: &features.tree };
+    let histograms = Histograms::new(bins, ground.quads, &features.tree);
+    let grower = Grower { ground, gradients, features: &features.tree, histograms };
+    let (mut rows, mut others) = sampled_rows(gradients.len(), params.subsample, seed);
+    let mut search = Search::new(&params.penalty, ground.unit);
     let mut growing = Growing::new(1);
     let mut step = vec![0.0; gradients.len()];
     let mut gains = Vec::new();
     let mut scratch = Vec::new();
-    let (sum, histograms) = (grower.sum(&rows), grower.histograms(&rows));
-    let root = Waiting { start: 0, end: rows.len(), depth: 0, place: None, sum, histograms };
-    let mut waiting = vec![root];
+    let mut waiting = vec![grower.root(&rows, others.len())];
     let mut n_nodes = 0;
     while let Some(node) = waiting.pop() {
-        let may_split = params.max_depth == 0 || node.depth < params.max_depth;
+        let may_split = grower.may_split(node.depth);
         let drawn = features.at(node.depth, n_nodes);
         n_nodes += 1;
-        let found = if may_split { grower.best(&node, &drawn, params) } else { None };
+        let found = if may_split { grower.best(&node, &drawn, &mut search) } else { None };
         let Some((feature, cut)) = found else {
-            let value = params.eta * params.penalty.leaf_value(node.sum);
-            growing.leaf(node.place, [value]);
-            rows[node.start..node.end].iter().for_each(|&row| step[row as usize] = value);
+            // XGBoost keeps single precision, and what is exported must answer alike.
+            let value = (params.eta * search.leaf_value(node.sum)) as f32;
+            growing.leaf(node.place, [f64::from(value)]);
+            rows[node.drawn].iter().for_each(|&row| step[row as usize] = value);
+            others[node.others].iter().for_each(|&row| step[row as usize] = value);
             continue;
         };
         gains.push((feature, f64::from(cut.gain)));
         let column = &bins.features[feature];
-        let n_left = partition(&mut rows[node.start..node.end], &mut scratch, |row| {
-            match usize::from(column.codes[row as usize]) {
-                code if code == column.n_bins() => cut.missing_left,
-                code => code < cut.bin,
-            }
-        });
-        let parent = growing.split(node.place, feature, cut.threshold, cut.missing_left);
-        let (left, right) = grower.children(&node, &rows, n_left, &cut, parent, params);
+        let missing = column.n_bins();
+        let goes_left = |row: u32| {
+            let code = column.codes[row as usize].index();
+            (code < cut.bin) | ((code == missing) & cut.missing_left)
+        };
+        let n_drawn = partition(&mut rows[node.drawn.clone()], &mut scratch, goes_left);
+        let n_others = partition(&mut others[node.others.clone()], &mut scratch, goes_left);
+        // A value in single precision is below the first threshold never, below the last always.
+        let threshold = match cut.bin {
+            0 => f64::from(f32::MIN),
+            bin => column.lower.get(bin).copied().unwrap_or(f64::from(f32::MAX)),
+        };
+        let parent = growing.split(node.place, feature, threshold, cut.missing_left);
+        let (left, right) = grower.children(&node, &rows, (n_drawn, n_others), &cut, parent);
         waiting.push(right);
         waiting.push(left);
     }
     let tree = growing.finish(bins.features.len())?;
-    if rows.len() < gradients.len() {
-        for (row, step) in step.iter_mut().enumerate() {
-            *step = tree.answer(x.row(row), Rule::Below)[0];
-        }
-    }
     Ok(Grown { tree, step, gains })
 }
 
-fn sampled_rows(n_rows: usize, subsample: f64, seed: u64) -> Vec<u32> {
+/// Returns the rows drawn for a tree and the others.
+fn sampled_rows(n_rows: usize, subsample: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
     let all = 0..n_rows as u32;
     if subsample >= 1.0 {
-        return all.collect();
+        return (all.collect(), Vec::new());
     }
     let mut rng = Rng::stream(seed, 0);
-    all.filter(|_| rng.uniform() < subsample).collect()
+    all.partition(|_| rng.uniform() < subsample)
 }
 
 /// Which features a tree, a level, a node may use, in ascending order. Each draw has random numbers
@@ -132,40 +147,39 @@ fn sample(from: &[usize], share: f64, seed: u64, stream: u64) -> Vec<usize> {
     drawn.into_iter().map(|i| from[i]).collect()
 }
 
-struct Grower<'a> {
-    bins: &'a Bins,
-    gradients: &'a [Gradient],
-    work: &'a Work,
+struct Grower<'a, C> {
+    ground: &'a Ground<'a, C>,
+    gradients: &'a [Small],
     features: &'a [usize],
+    histograms: Histograms<'a, C>,
 }
 
-impl Grower<'_> {
-    fn sum(&self, rows: &[u32]) -> Gradient {
-        let mut sum = Gradient::default();
-        rows.iter().for_each(|&row| sum.add(self.gradients[row as usize]));
-        sum
+impl<C: Code> Grower<'_, C> {
+    fn may_split(&self, depth: usize) -> bool {
+        let max = self.ground.params.max_depth;
+        max == 0 || depth < max
     }
 
-    fn histograms(&self, rows: &[u32]) -> Vec<Histogram> {
-        let own: Vec<Gradient> = rows.iter().map(|&row| self.gradients[row as usize]).collect();
-        let histogram =
-            |i: usize| Histogram::new(&self.bins.features[self.features[i]], rows, &own);
-        if rows.len() * self.features.len() < WORTH_THREADS {
-            (0..self.features.len()).map(histogram).collect()
-        } else {
-            self.work.pool.map(self.features.len(), histogram)
-        }
+    fn root(&self, rows: &[u32], n_others: usize) -> Waiting {
+        let add = |sum: Pair, &row: &u32| plus(sum, self.gradients[row as usize].map(i64::from));
+        let sum = rows.iter().fold([0; 2], add);
+        let sums = self.histograms.sum(rows, self.gradients, self.ground.work);
+        Waiting { drawn: 0..rows.len(), others: 0..n_others, depth: 0, place: None, sum, sums }
     }
 
     /// Returns the best split among `drawn`; of equal ones that of the first feature.
-    fn best(&self, node: &Waiting, drawn: &[usize], params: &BoostParams) -> Option<(usize, Cut)> {
+    fn best(
+        &self,
+        node: &Waiting,
+        drawn: &[usize],
+        search: &mut Search<'_>,
+    ) -> Option<(usize, Cut)> {
         let mut best: Option<(usize, Cut)> = None;
-        for (&feature, histogram) in self.features.iter().zip(&node.histograms) {
+        for (i, &feature) in self.features.iter().enumerate() {
             if drawn.binary_search(&feature).is_err() {
                 continue;
             }
-            let column = &self.bins.features[feature];
-            let cut = penalty::best_cut(column, histogram, node.sum, &params.penalty);
+            let cut = search.best(self.histograms.of(&node.sums, i), node.sum);
             if let Some(cut) = cut
                 && best.is_none_or(|(_, b)| cut.gain > b.gain)
             {
@@ -180,29 +194,27 @@ impl Grower<'_> {
         &self,
         node: &Waiting,
         rows: &[u32],
-        n_left: usize,
+        (n_drawn, n_others): (usize, usize),
         cut: &Cut,
         parent: usize,
-        params: &BoostParams,
     ) -> (Waiting, Waiting) {
-        let middle = node.start + n_left;
+        let (middle, others) = (node.drawn.start + n_drawn, node.others.start + n_others);
+        let (left_rows, right_rows) = (node.drawn.start..middle, middle..node.drawn.end);
         let depth = node.depth + 1;
-        let is_last = params.max_depth > 0 && depth >= params.max_depth;
         let (mut left, mut right) = (Vec::new(), Vec::new());
-        if !is_last {
-            let left_is_smaller = n_left <= node.end - middle;
-            let part = if left_is_smaller { node.start..middle } else { middle..node.end };
-            let small = self.histograms(&rows[part]);
-            let large = node.histograms.iter().zip(&small).map(|(all, s)| all.without(s)).collect();
+        if self.may_split(depth) {
+            let left_is_smaller = left_rows.len() <= right_rows.len();
+            let part = if left_is_smaller { left_rows.clone() } else { right_rows.clone() };
+            let small = self.histograms.sum(&rows[part], self.gradients, self.ground.work);
+            let large = node.sums.iter().zip(&small).map(|(all, s)| minus(*all, *s)).collect();
             (left, right) = if left_is_smaller { (small, large) } else { (large, small) };
         }
-        let child = |start, end, is_left, sum, histograms| {
+        let child = |drawn, others, is_left, sum, sums| {
             let place = Some((parent, is_left));
-            Waiting { start, end, depth, place, sum, histograms }
+            Waiting { drawn, others, depth, place, sum, sums }
         };
-        (
-            child(node.start, middle, true, cut.left, left),
-            child(middle, node.end, false, cut.right, right),
-        )
+        let left = child(left_rows, node.others.start..others, true, cut.left, left);
+        let sum = minus(node.sum, cut.left);
+        (left, child(right_rows, others..node.others.end, false, sum, right))
     }
 }

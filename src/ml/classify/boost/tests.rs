@@ -15,6 +15,7 @@ fn params(rounds: usize) -> BoostParams {
         colsample_bynode: 1.0,
         max_bin: 256,
         base_score: None,
+        balanced: false,
         early_stopping_rounds: None,
         seed: 0,
     }
