@@ -111,7 +111,7 @@ impl Project {
 impl Project {
     /// Returns the newest run of everything in a pipeline that trained a classifier: another pipeline of the project may
     /// have run since. Without one it is the latest run, whose lack of a classifier is told.
-    fn newest_with_classifier(&self, store: &Store) -> Result<Recorded, AppError> {
+    pub(super) fn newest_with_classifier(&self, store: &Store) -> Result<Recorded, AppError> {
         let mut trained = None;
         for entry in store.history()? {
             let entry = entry?;
@@ -136,7 +136,7 @@ fn is_row_by_row(kind: &str) -> bool {
 }
 
 /// Finds the classifier: the winner of the only selection, the only classifier, or the one asked for.
-fn champion<'a>(
+pub(super) fn champion<'a>(
     recorded: &'a Recorded,
     wanted: Option<&str>,
 ) -> Result<(&'a ManifestStage, &'a ManifestOutput), AppError> {
@@ -164,7 +164,7 @@ fn champion<'a>(
             ([only], _) | ([], [only]) => only,
             ([], []) => {
                 let id = recorded.id.short();
-                return Err(AppError::Usage(format!("run {id} has no classifier to predict with")));
+                return Err(AppError::Usage(format!("run {id} has no classifier")));
             }
             ([], several) | (several, _) => {
                 let names: Vec<&str> = several.iter().map(|s| s.name.as_str()).collect();
@@ -230,7 +230,7 @@ fn path<'a>(
     }
 }
 
-fn main_edge<'a>(
+pub(super) fn main_edge<'a>(
     recorded: &Recorded,
     stage: &'a ManifestStage,
     port: &str,
@@ -321,7 +321,10 @@ fn step_output(
     Ok(outputs.table(port)?)
 }
 
-fn output<'a>(stage: &'a ManifestStage, port: &str) -> Result<&'a ManifestOutput, AppError> {
+pub(super) fn output<'a>(
+    stage: &'a ManifestStage,
+    port: &str,
+) -> Result<&'a ManifestOutput, AppError> {
     let missing = || StageError::Internal(format!("`{}` has no output `{port}`", stage.name));
     Ok(stage.outputs.get(port).ok_or_else(missing)?)
 }
@@ -333,7 +336,7 @@ fn read_schema(store: &Store, output: &ManifestOutput) -> Result<SchemaRef, AppE
 }
 
 /// Reads a recorded table, checked against its hash.
-fn read_output(store: &Store, output: &ManifestOutput) -> Result<Table, AppError> {
+pub(super) fn read_output(store: &Store, output: &ManifestOutput) -> Result<Table, AppError> {
     let bytes = store.read_object(&output.hash, &output.ext)?;
     Ok(Input::from_bytes("artifact", bytes).table().map_err(StageError::from)?)
 }
@@ -354,7 +357,7 @@ fn open(input: &str) -> Result<Input, AppError> {
     Ok(Input::from_file(input, ContentHash::of(b""), move || File::open(&place)))
 }
 
-fn unsound(recorded: &Recorded, why: &str) -> AppError {
+pub(super) fn unsound(recorded: &Recorded, why: &str) -> AppError {
     AppError::Replay(crate::engine::replay::ReplayError::Unsound(format!(
         "run {}: {why}",
         recorded.id.short()

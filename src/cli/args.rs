@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     cli::{
         cat, dag, diff, explain,
+        export::ExportArgs,
         fsck::FsckArgs,
         gc::GcArgs,
         generate, history, init, kinds,
@@ -91,6 +92,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Assign new customers to the segments of a run
     Predict(PredictArgs),
+    /// Write a run's classifier for another program
+    Export(ExportArgs),
     /// Execute a past run again and prove it identical
     Reproduce(ReproduceArgs),
     /// Put a past run's artifacts and pipeline back

@@ -10,6 +10,7 @@ mod diff;
 mod du;
 mod exit;
 mod explain;
+mod export;
 mod fsck;
 mod gc;
 mod generate;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Path(args) => cat::path(&context, args),
         Command::Check(args) => check::check(&context, args),
         Command::Predict(args) => predict::predict(&context, args),
+        Command::Export(args) => export::export(&context, args),
         Command::Reproduce(args) => reproduce::reproduce(&context, args),
         Command::Restore(args) => reproduce::restore(&context, args),
         Command::Gc(args) => gc::gc(&context, args),

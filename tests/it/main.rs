@@ -7,6 +7,7 @@ mod cli;
 mod cluster_real;
 mod crash;
 mod diff;
+mod export;
 mod failures;
 mod features;
 mod foreign;

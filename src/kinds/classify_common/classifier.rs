@@ -183,12 +183,12 @@ impl Classifier {
                 ));
             }
             ("xgboost", Some(SINGLE)) => {
-                let trees = nodes::read_booster(table, &features)?;
+                let (trees, told) = nodes::read_booster(table, &features)?;
                 let n_scores = if n_classes == 2 { 1 } else { n_classes };
                 if head.base.len() != n_scores || !trees.len().is_multiple_of(n_scores) {
                     return Err(damaged("its trees do not fit its classes"));
                 }
-                Model::Boost(Booster { trees, base: head.base, n_classes })
+                Model::Boost(Booster { trees, told, base: head.base, n_classes })
             }
             ("logistic", None) => Model::Logistic(read_coefficients(table, &features, n_classes)?),
             (other, _) => return Err(damaged(&format!("its algorithm `{other}` is not known"))),

@@ -6,6 +6,7 @@
 //! - [`stage`]: the run itself, from inputs to outputs.
 //! - [`judge`]: metrics, confusion and importance as tables.
 //! - [`classifier`], [`nodes`]: a fitted model, kept as a table and asked again.
+//! - [`xgboost_json`]: boosted trees for XGBoost.
 
 pub mod classifier;
 pub mod judge;
@@ -13,6 +14,7 @@ pub mod labelled;
 pub mod nodes;
 pub mod params;
 pub mod stage;
+pub mod xgboost_json;
 
 pub use self::{
     classifier::Classifier,

@@ -1,7 +1,8 @@
 //! Trees as tables of nodes and back. It does not know what the trees answer for.
 //!
 //! A row is a node: `tree`, `node` (0 is the root; children come later), then either `feature`,
-//! `threshold`, `left`, `right`, `missing_left`, or the leaf's values (`p_0`, ... or `value`).
+//! `threshold`, `left`, `right`, `missing_left`, or the leaf's values (`p_0`, ... or `value`). Boosted trees also
+//! tell each split's `gain` and each node's `cover`, as XGBoost does.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,7 +15,7 @@ use crate::{
         table::{float_array, int_array, opt_text_array, segment_array},
     },
     ml::classify::{
-        boost::Booster,
+        boost::{Booster, Told},
         forest::Forest,
         tree::{Node, Tree},
     },
@@ -24,22 +25,33 @@ use crate::{
 /// Returns a forest's nodes; the leaves' columns are named after the segments.
 pub fn forest(forest: &Forest, features: &[String], segments: &[i32]) -> Result<Table, FrameError> {
     let names: Vec<String> = segments.iter().map(|s| format!("p_{s}")).collect();
-    table(&forest.trees, None, features, &names)
+    Table::new(None, columns(&forest.trees, None, features, &names))
 }
 
 /// Returns a booster's nodes. `class` is the class whose score a tree adds to: the second of two.
 pub fn booster(booster: &Booster, features: &[String]) -> Result<Table, FrameError> {
     let n_scores = booster.base.len();
     let class = |tree: usize| if n_scores == 1 { 1 } else { (tree % n_scores) as i32 };
-    table(&booster.trees, Some(&class), features, &["value".to_string()])
+    let names = ["value".to_string()];
+    let mut columns = columns(&booster.trees, Some(&class), features, &names);
+    let nodes =
+        || booster.trees.iter().zip(&booster.told).flat_map(|(t, told)| t.nodes().iter().zip(told));
+    let gain = nodes().map(|(node, told)| match node {
+        Node::Split { .. } => f64::from(told.gain),
+        Node::Leaf(_) => f64::NAN,
+    });
+    columns.push(("gain", float_array(gain.collect())));
+    let cover = nodes().map(|(_, told)| f64::from(told.cover));
+    columns.push(("cover", float_array(cover.collect())));
+    Table::new(None, columns)
 }
 
-fn table(
+fn columns<'n>(
     trees: &[Tree],
     class: Option<&dyn Fn(usize) -> i32>,
     features: &[String],
-    values: &[String],
-) -> Result<Table, FrameError> {
+    values: &'n [String],
+) -> Vec<(&'n str, ArrayRef)> {
     let nodes = || {
         let each = |(i, tree)| Tree::nodes(tree).iter().map(move |node| (i, tree, *node));
         trees.iter().enumerate().flat_map(each)
@@ -88,7 +100,7 @@ fn table(
         });
         columns.push((name, float_array(value.collect())));
     }
-    Table::new(None, columns)
+    columns
 }
 
 /// Reads a forest's trees.
@@ -105,12 +117,21 @@ pub fn read_forest(
     if trees.is_empty() { Err(damaged("it has no trees")) } else { Ok(trees) }
 }
 
-/// Reads a booster's trees.
+/// Reads a booster's trees and what is told of their nodes.
 ///
 /// # Errors
 /// [`StageError::Data`] if they do not fit together.
-pub fn read_booster(table: &Table, features: &[String]) -> Result<Vec<Tree>, StageError> {
-    read(table, features, &["value".to_string()])
+pub fn read_booster(
+    table: &Table,
+    features: &[String],
+) -> Result<(Vec<Tree>, Vec<Vec<Told>>), StageError> {
+    let trees = read(table, features, &["value".to_string()])?;
+    let (gain, cover) = (table.floats("gain")?, table.floats("cover")?);
+    let single = |v: f64| if v.is_nan() { 0.0 } else { v as f32 };
+    let mut all =
+        gain.iter().zip(&cover).map(|(g, c)| Told { gain: single(*g), cover: single(*c) });
+    let told = trees.iter().map(|tree| all.by_ref().take(tree.nodes().len()).collect()).collect();
+    Ok((trees, told))
 }
 
 fn read(table: &Table, features: &[String], values: &[String]) -> Result<Vec<Tree>, StageError> {

@@ -435,7 +435,10 @@ fn nodes_can_be_read_by_people() {
     assert_eq!(model.names(), [&["tree"][..], &nodes, &["p_0", "p_1", "p_2"]].concat());
     let boost = run_kind("classify.xgboost", json!({ "rounds": 1 }), &inputs).unwrap();
     let model = boost.table("model").unwrap();
-    assert_eq!(model.names(), [&["tree", "class"][..], &nodes, &["value"]].concat());
+    assert_eq!(
+        model.names(),
+        [&["tree", "class"][..], &nodes, &["value", "gain", "cover"]].concat()
+    );
     let logistic = run_kind("classify.logistic", json!({}), &inputs).unwrap();
     let model = logistic.table("model").unwrap();
     assert_eq!(model.names(), ["class", "feature", "coefficient"]);

@@ -23,7 +23,7 @@ use crate::{
             fill_rows,
             penalty::Penalty,
             scores, softmax,
-            tree::{Rule, Tree},
+            tree::{Node, Rule, Tree},
         },
         error::MlError,
         math,
@@ -64,11 +64,22 @@ pub struct BoostParams {
     pub seed: u64,
 }
 
+/// What XGBoost tells of a node beside what it asks or answers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Told {
+    /// How much a split lowers the loss (`loss_changes`); 0 for a leaf.
+    pub gain: f32,
+    /// Sum of second derivatives (`sum_hessian`).
+    pub cover: f32,
+}
+
 /// Fitted boosted trees.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Booster {
     /// The trees, round after round, in each round one a score; a leaf holds one value.
     pub trees: Vec<Tree>,
+    /// Of each tree's nodes, in their order.
+    pub told: Vec<Vec<Told>>,
     /// The scores before the first round: one for two classes, else one a class. In single precision, as
     /// leaves are.
     pub base: Vec<f64>,
@@ -123,7 +134,8 @@ fn fit_binned<C: Code>(
     let mut margins = Margins::new(samples, &weights, &base);
     let ground = Ground { bins: &bins, quads: &quads, params, unit: margins.unit(), work };
     let mut gains = vec![(0.0, 0_u32); samples.x.n_cols()];
-    let mut booster = Booster { trees: Vec::new(), base, n_classes: samples.n_classes };
+    let mut booster =
+        Booster { trees: Vec::new(), told: Vec::new(), base, n_classes: samples.n_classes };
     let mut watch = validation
         .zip(params.early_stopping_rounds)
         .map(|(rows, patience)| Watch::new(rows, &booster, patience));
@@ -138,11 +150,14 @@ fn fit_binned<C: Code>(
         };
         for grown in evenly(n_scores, work, grow) {
             let grown = grown?;
-            for (feature, gain) in grown.gains {
-                gains[feature].0 += gain;
-                gains[feature].1 += 1;
+            for (node, told) in grown.tree.nodes().iter().zip(&grown.told) {
+                if let Node::Split { feature, .. } = node {
+                    gains[*feature as usize].0 += f64::from(told.gain);
+                    gains[*feature as usize].1 += 1;
+                }
             }
             booster.trees.push(grown.tree);
+            booster.told.push(grown.told);
             steps.push(grown.step);
         }
         work.progress.advance(1);
@@ -154,6 +169,7 @@ fn fit_binned<C: Code>(
     }
     if let Some(watch) = &watch {
         booster.trees.truncate(watch.best_rounds * n_scores);
+        booster.told.truncate(watch.best_rounds * n_scores);
     }
     let rounds = booster.trees.len() / n_scores;
     let coarse = (0..samples.x.n_cols()).filter(|&j| is_coarse(samples.x, &bins, j)).collect();

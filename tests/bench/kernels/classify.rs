@@ -78,6 +78,7 @@ fn boosted(bench: &mut Bench) -> anyhow::Result<Value> {
         colsample_bynode: 1.0,
         max_bin: 256,
         base_score: None,
+        balanced: false,
         early_stopping_rounds: None,
         seed: 0,
     };

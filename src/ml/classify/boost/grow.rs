@@ -7,7 +7,7 @@ use crate::{
         classify::{
             bins::{Bins, Code},
             boost::{
-                BoostParams,
+                BoostParams, Told,
                 histogram::{Histograms, Pair, Small, minus, plus},
                 search::{Cut, Search},
             },
@@ -35,8 +35,8 @@ pub(super) struct Grown {
     pub tree: Tree,
     /// What the tree adds to the score of each training row.
     pub step: Vec<f32>,
-    /// Feature and gain of each split.
-    pub gains: Vec<(usize, f64)>,
+    /// What there is to tell of each node.
+    pub told: Vec<Told>,
 }
 
 /// A node that waits to be split.
@@ -64,7 +64,7 @@ pub(super) fn tree<C: Code>(
     let mut search = Search::new(&params.penalty, ground.unit);
     let mut growing = Growing::new(1);
     let mut step = vec![0.0; gradients.len()];
-    let mut gains = Vec::new();
+    let mut told = Vec::new();
     let mut scratch = Vec::new();
     let mut waiting = vec![grower.root(&rows, others.len())];
     let mut n_nodes = 0;
@@ -72,16 +72,18 @@ pub(super) fn tree<C: Code>(
         let may_split = grower.may_split(node.depth);
         let drawn = features.at(node.depth, n_nodes);
         n_nodes += 1;
+        let cover = search.cover(node.sum);
         let found = if may_split { grower.best(&node, &drawn, &mut search) } else { None };
         let Some((feature, cut)) = found else {
             // XGBoost keeps single precision, and what is exported must answer alike.
             let value = (params.eta * search.leaf_value(node.sum)) as f32;
             growing.leaf(node.place, [f64::from(value)]);
+            told.push(Told { gain: 0.0, cover });
             rows[node.drawn].iter().for_each(|&row| step[row as usize] = value);
             others[node.others].iter().for_each(|&row| step[row as usize] = value);
             continue;
         };
-        gains.push((feature, f64::from(cut.gain)));
+        told.push(Told { gain: cut.gain, cover });
         let column = &bins.features[feature];
         let missing = column.n_bins();
         let goes_left = |row: u32| {
@@ -101,7 +103,7 @@ pub(super) fn tree<C: Code>(
         waiting.push(left);
     }
     let tree = growing.finish(bins.features.len())?;
-    Ok(Grown { tree, step, gains })
+    Ok(Grown { tree, step, told })
 }
 
 /// Returns the rows drawn for a tree and the others.

@@ -40,6 +40,11 @@ impl<'a> Search<'a> {
         self.penalty.leaf_value(self.gradient(sum))
     }
 
+    /// Returns the sum of second derivatives.
+    pub(super) fn cover(&self, sum: Pair) -> f32 {
+        self.gradient(sum).h as f32
+    }
+
     fn gradient(&self, [g, h]: Pair) -> Gradient {
         Gradient { g: g as f64 * self.unit, h: h as f64 * self.unit }
     }
