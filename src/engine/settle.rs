@@ -364,9 +364,11 @@ impl<'a> StoreOutputs<'a> {
 
 impl Outputs for StoreOutputs<'_> {
     fn open(&mut self, port: &str) -> io::Result<Box<dyn Write + Send + '_>> {
-        if !self.ports.iter().any(|(name, _)| name == port) || self.writers.contains_key(port) {
-            return Err(io::Error::other(format!("output `{port}` cannot be opened")));
+        if !self.ports.iter().any(|(name, _)| name == port) {
+            return Err(io::Error::other(format!("there is no output `{port}`")));
         }
+        // What was written before is removed first: the medium may have no room for both.
+        drop(self.writers.remove(port));
         let writer = self.store.begin_object().map_err(StoreError::into_io)?;
         Ok(Box::new(self.writers.entry(port.to_string()).or_insert(writer)))
     }

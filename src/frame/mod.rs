@@ -11,6 +11,10 @@ pub mod guard;
 pub mod ipc;
 pub mod pages;
 pub mod parquet;
+pub mod rows;
 pub mod table;
+pub mod writer;
 
+pub use rows::Rows;
 pub use table::{FrameError, Table};
+pub use writer::TableWriter;

@@ -3,10 +3,13 @@
 
 use std::io::Write;
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef, error::ArrowError};
+use arrow::{
+    array::RecordBatch,
+    datatypes::{Schema, SchemaRef},
+    error::ArrowError,
+};
 use parquet::{
     arrow::{
-        ArrowWriter,
         arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder},
         arrow_writer::ArrowWriterOptions,
     },
@@ -19,17 +22,18 @@ use parquet::{
 };
 
 use crate::{
-    base::pool::CHUNK_ROWS,
+    base::pool::{CHUNK_ROWS, Pool},
     frame::{
         growth::{self, Growth},
         guard::decoding,
         pages,
         table::{FrameError, Table},
+        writer::TableWriter,
     },
 };
 
 /// Rows in one row group: a whole number of chunks, so that readers can work chunk by chunk.
-const ROW_GROUP_ROWS: usize = 4 * CHUNK_ROWS;
+pub const ROW_GROUP_ROWS: usize = 4 * CHUNK_ROWS;
 
 /// Written into every file instead of the parquet crate's version, which would change hashes with an upgrade.
 const CREATED_BY: &str = "orchestrate";
@@ -124,20 +128,22 @@ pub fn count_rows<R: ChunkReader + 'static>(source: &R) -> Result<u64, FrameErro
 /// # Errors
 /// If the sink fails.
 pub fn write<W: Write + Send>(table: &Table, sink: W) -> Result<(), FrameError> {
-    let mut writer = ArrowWriter::try_new_with_options(sink, table.schema(), options(table))?;
-    for start in (0..table.n_rows()).step_by(CHUNK_ROWS) {
-        let rows = CHUNK_ROWS.min(table.n_rows() - start);
-        writer.write(&table.batch().slice(start, rows))?;
-    }
-    if table.n_rows() == 0 {
-        writer.write(&RecordBatch::new_empty(table.schema()))?;
-    }
-    writer.close()?;
+    write_on(table, sink, &Pool::new(1))
+}
+
+/// Writes `table` as Parquet, its columns side by side. The bytes are those of [`write`].
+///
+/// # Errors
+/// If the sink fails.
+pub fn write_on<W: Write + Send>(table: &Table, sink: W, pool: &Pool) -> Result<(), FrameError> {
+    let mut writer = TableWriter::new(sink, table.schema(), pool)?;
+    writer.push(table.batch().clone())?;
+    writer.finish()?;
     Ok(())
 }
 
-fn options(table: &Table) -> ArrowWriterOptions {
-    let schema = table.schema();
+/// Returns how files are written whose columns are those of `schema`.
+pub fn options(schema: &Schema) -> ArrowWriterOptions {
     let mut metadata: Vec<KeyValue> = schema
         .metadata()
         .iter()

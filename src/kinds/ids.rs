@@ -1,10 +1,13 @@
 //! The id column of a source: checked where a person names one, added as `row` where nobody does.
 //! It does not know how the source was read.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc};
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hasher},
+};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array},
+    array::{Array, ArrayRef, AsArray},
     compute,
     datatypes::{DataType, Float64Type, Int64Type},
     util::display::array_value_to_string,
@@ -13,7 +16,6 @@ use serde::Deserialize;
 
 use crate::{
     base::names,
-    frame::Table,
     stage::{error::StageError, params::Shape},
 };
 
@@ -39,173 +41,243 @@ pub enum Duplicates {
     Every,
 }
 
-/// Makes a table whose id is column `id`, or an added column `row` that counts from 0 if `id` is absent
-/// or duplicates are kept. Whole numbers written as floats (`17850.0`) become integers in an id.
-/// `file` and `place` say where the columns and a row stand, for messages.
+/// What a source says of its id.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules<'a> {
+    /// The column that names each row; `row` is added if there is none.
+    pub id: Option<&'a str>,
+    /// What to do with an id that occurs more than once.
+    pub duplicates: Option<Duplicates>,
+}
+
+impl<'a> Rules<'a> {
+    /// Returns the id column's name, if the source has one of its own.
+    pub fn own(&self) -> Option<&'a str> {
+        self.id.filter(|_| self.duplicates != Some(Duplicates::Keep))
+    }
+
+    /// Returns the id's name.
+    pub fn name(&self) -> &'a str {
+        self.own().unwrap_or(ROW)
+    }
+
+    /// Returns where the id stands among `names`; `None` where `row` is to be added. `file` is for messages.
+    ///
+    /// # Errors
+    /// [`StageError::Source`] if the column is not there, or `row` is taken.
+    pub fn position(&self, names: &[String], file: &str) -> Result<Option<usize>, StageError> {
+        if let Some(id) = self.id {
+            let position = find(names, id, file)?;
+            if self.duplicates != Some(Duplicates::Keep) {
+                return Ok(Some(position));
+            }
+        }
+        if names.iter().any(|name| name == ROW) {
+            return Err(StageError::Source(format!(
+                "there is a column `{ROW}`, which is the name of the id that is added where none is named; set `id: {ROW}` if it tells rows apart, else name another `id` or rename it"
+            )));
+        }
+        Ok(None)
+    }
+}
+
+/// Looks at ids as they come and keeps 64 bits of each: equal ids have equal bits, so that where no bits occur twice, no id
+/// does. Where ids ascend, as most do, nothing is sorted.
+#[derive(Debug, Default)]
+pub struct Census {
+    marks: Vec<u64>,
+    last: Option<Last>,
+    unordered: bool,
+}
+
+#[derive(Debug)]
+enum Last {
+    Number(i64),
+    Text(String),
+}
+
+impl Census {
+    /// Takes in the next ids, none of which is null.
+    ///
+    /// # Errors
+    /// If Arrow cannot write one as text.
+    pub fn add(&mut self, ids: &ArrayRef) -> Result<(), StageError> {
+        self.marks.extend(marks(ids)?);
+        if !self.unordered {
+            self.unordered = !self.ascends(ids);
+        }
+        Ok(())
+    }
+
+    fn ascends(&mut self, ids: &ArrayRef) -> bool {
+        match ids.data_type() {
+            DataType::Int64 => {
+                let ids = ids.as_primitive::<Int64Type>().values();
+                let Some(&end) = ids.last() else { return true };
+                let first = matches!((&self.last, ids.first()), (Some(Last::Number(last)), Some(first)) if last >= first);
+                self.last = Some(Last::Number(end));
+                !first && ids.is_sorted_by(|a, b| a < b)
+            }
+            DataType::Utf8 => {
+                let ids = ids.as_string::<i32>();
+                let mut last = match self.last.take() {
+                    Some(Last::Text(text)) => Some(text),
+                    _ => None,
+                };
+                let mut before = last.as_deref();
+                for id in ids.iter().flatten() {
+                    if before.is_some_and(|before| before >= id) {
+                        return false;
+                    }
+                    before = Some(id);
+                }
+                last = before.map(str::to_string);
+                self.last = last.map(Last::Text);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns the bits, sorted, that occur more than once: what has them may be an id that occurs more than once.
+    pub fn suspects(self) -> Vec<u64> {
+        if !self.unordered {
+            return Vec::new();
+        }
+        let mut marks = self.marks;
+        marks.sort_unstable();
+        let more = marks.chunk_by(|a, b| a == b).filter(|run| run.len() > 1);
+        more.map(|run| run[0]).collect()
+    }
+}
+
+/// Looks again at the ids that may occur more than once, and tells which do.
+#[derive(Debug, Default)]
+pub struct Repeats {
+    suspects: Vec<u64>,
+    /// Only asked, never walked, so its order reaches nothing.
+    last: HashMap<String, usize>,
+    /// Each row whose id stood before, with the last row before it that had it.
+    found: Vec<(usize, usize)>,
+    first: Option<String>,
+}
+
+impl Repeats {
+    /// Starts with what [`Census::suspects`] told.
+    pub fn of(suspects: Vec<u64>) -> Repeats {
+        Repeats { suspects, ..Repeats::default() }
+    }
+
+    /// Takes in the ids from row `first_row` on.
+    ///
+    /// # Errors
+    /// If Arrow cannot write one as text.
+    pub fn add(&mut self, ids: &ArrayRef, first_row: usize) -> Result<(), StageError> {
+        for (i, mark) in marks(ids)?.into_iter().enumerate() {
+            if self.suspects.binary_search(&mark).is_err() {
+                continue;
+            }
+            let id = array_value_to_string(ids, i).map_err(crate::frame::FrameError::from)?;
+            let row = first_row + i;
+            if let Some(earlier) = self.last.insert(id.clone(), row) {
+                self.found.push((row, earlier));
+                self.first.get_or_insert(id);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the rows to leave out, in order.
+    ///
+    /// # Errors
+    /// [`StageError::Source`] that names the first, if no rule says which.
+    pub fn dropped(
+        self,
+        rules: &Rules<'_>,
+        place: &dyn Fn(usize) -> String,
+    ) -> Result<Vec<usize>, StageError> {
+        let Some(&(row, earlier)) = self.found.first() else { return Ok(Vec::new()) };
+        let Some(policy) = rules.duplicates else {
+            return Err(StageError::Source(format!(
+                "{}: id `{}` of column `{}` stands on {} already; set `duplicates: first`, `last` or `keep`",
+                place(row),
+                self.first.unwrap_or_default(),
+                rules.name(),
+                place(earlier)
+            )));
+        };
+        let last = policy == Duplicates::Last;
+        let dropped = self.found.iter().map(|&(row, earlier)| if last { earlier } else { row });
+        let mut dropped: Vec<usize> = dropped.collect();
+        dropped.sort_unstable();
+        Ok(dropped)
+    }
+}
+
+/// Says how many rows were left out.
+pub fn dropped_note(n: usize) -> Option<String> {
+    let rows = if n == 1 { "row" } else { "rows" };
+    (n > 0).then(|| format!("{n} {rows} with an id that occurs more than once left out"))
+}
+
+/// Checks that every id is there.
 ///
 /// # Errors
-/// [`StageError::Source`] if the column is not there, or an id is missing or occurs twice.
-pub fn identify(
-    columns: Vec<(String, ArrayRef)>,
-    n_rows: usize,
-    id: Option<&str>,
-    duplicates: Option<Duplicates>,
-    file: &str,
+/// [`StageError::Source`] for the first that is not.
+pub fn all_there(
+    ids: &ArrayRef,
+    id: &str,
+    first_row: usize,
     place: &dyn Fn(usize) -> String,
-) -> Result<(Table, Vec<String>), StageError> {
-    let mut columns = columns;
-    let position = match id {
-        Some(id) => Some(find(&columns, id, file)?),
-        None => None,
+) -> Result<(), StageError> {
+    if ids.null_count() == 0 {
+        return Ok(());
+    }
+    let row = (0..ids.len()).find(|&row| ids.is_null(row)).unwrap_or_default();
+    Err(StageError::Source(format!(
+        "{}: id column `{id}` has no value; fill it, or set `duplicates: keep` to number the rows instead",
+        place(first_row + row)
+    )))
+}
+
+/// Returns 64 bits of each id, equal for equal ids.
+fn marks(ids: &ArrayRef) -> Result<Vec<u64>, StageError> {
+    let of = |text: &[u8]| {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(text);
+        hasher.finish()
     };
-    let (Some(id), Some(position), false) = (id, position, duplicates == Some(Duplicates::Keep))
-    else {
-        return Ok((numbered(columns, n_rows)?, Vec::new()));
-    };
-    columns[position].1 = whole_numbers(&columns[position].1);
-    let ids = columns[position].1.clone();
-    if ids.null_count() > 0 {
-        let row = (0..ids.len()).find(|&row| ids.is_null(row)).unwrap_or_default();
-        return Err(StageError::Source(format!(
-            "{}: id column `{id}` has no value; fill it, or set `duplicates: keep` to number the rows instead",
-            place(row)
-        )));
-    }
-    let mut notes = Vec::new();
-    let table = table(Some(id), columns)?;
-    if duplicates == Some(Duplicates::Every) {
-        return Ok((table, notes));
-    }
-    let repeats = repeats(&ids)?;
-    let Some(&(row, earlier)) = repeats.first() else { return Ok((table, notes)) };
-    let Some(policy) = duplicates else {
-        let value = array_value_to_string(&ids, row).unwrap_or_default();
-        return Err(StageError::Source(format!(
-            "{}: id `{value}` of column `{id}` stands on {} already; set `duplicates: first`, `last` or `keep`",
-            place(row),
-            place(earlier)
-        )));
-    };
-    let mut keep = vec![true; n_rows];
-    for &(row, earlier) in &repeats {
-        keep[if policy == Duplicates::Last { earlier } else { row }] = false;
-    }
-    let n = repeats.len();
-    let rows = if n == 1 { "row" } else { "rows" };
-    notes.push(format!("{n} {rows} with an id that occurs more than once left out"));
-    Ok((table.filter(&BooleanArray::from(keep))?, notes))
-}
-
-fn find(columns: &[(String, ArrayRef)], id: &str, file: &str) -> Result<usize, StageError> {
-    columns.iter().position(|(name, _)| name == id).ok_or_else(|| {
-        let near = names::did_you_mean(id, columns.iter().map(|(name, _)| name.as_str()));
-        let near = near.map_or_else(String::new, |n| format!(", did you mean `{n}`?"));
-        StageError::Source(format!("{file}: id column `{id}` is not there{near}"))
-    })
-}
-
-fn table(id: Option<&str>, columns: Vec<(String, ArrayRef)>) -> Result<Table, StageError> {
-    let named = columns.iter().map(|(name, array)| (name.as_str(), array.clone())).collect();
-    Ok(Table::new(id, named)?)
-}
-
-fn numbered(mut columns: Vec<(String, ArrayRef)>, n_rows: usize) -> Result<Table, StageError> {
-    if columns.iter().any(|(name, _)| name == ROW) {
-        return Err(StageError::Source(format!(
-            "there is a column `{ROW}`, which is the name of the id that is added where none is named; set `id: {ROW}` if it tells rows apart, else name another `id` or rename it"
-        )));
-    }
-    let numbers = Int64Array::from_iter_values((0..n_rows).map(|row| row as i64));
-    columns.insert(0, (ROW.to_string(), Arc::new(numbers)));
-    table(Some(ROW), columns)
-}
-
-fn whole_numbers(ids: &ArrayRef) -> ArrayRef {
-    let Some(floats) = ids.as_primitive_opt::<Float64Type>() else { return ids.clone() };
-    // Beyond 2^53 two ids could become one.
-    let whole = |v: f64| v == v.floor() && v.abs() < 9_007_199_254_740_992.0;
-    match floats.iter().flatten().all(whole) {
-        true => compute::cast(ids, &DataType::Int64).unwrap_or_else(|_| ids.clone()),
-        false => ids.clone(),
-    }
-}
-
-/// Returns, in row order, each row whose id stood before, with the last row before it that had it.
-fn repeats(ids: &ArrayRef) -> Result<Vec<(usize, usize)>, StageError> {
     Ok(match ids.data_type() {
-        DataType::Int64 => repeated(ids.as_primitive::<Int64Type>().values().iter().copied()),
-        DataType::Utf8 => repeated(ids.as_string::<i32>().iter()),
+        DataType::Int64 => {
+            ids.as_primitive::<Int64Type>().values().iter().map(|&v| v as u64).collect()
+        }
+        DataType::Utf8 => {
+            ids.as_string::<i32>().iter().map(|id| of(id.unwrap_or_default().as_bytes())).collect()
+        }
         _ => {
-            let texts: Result<Vec<String>, _> =
-                (0..ids.len()).map(|row| array_value_to_string(ids, row)).collect();
-            repeated(texts.map_err(crate::frame::FrameError::from)?.into_iter())
+            let texts = (0..ids.len()).map(|row| array_value_to_string(ids, row));
+            let texts: Result<Vec<String>, _> = texts.collect();
+            let texts = texts.map_err(crate::frame::FrameError::from)?;
+            texts.iter().map(|text| of(text.as_bytes())).collect()
         }
     })
 }
 
-fn repeated<K: Hash + Eq>(keys: impl ExactSizeIterator<Item = K>) -> Vec<(usize, usize)> {
-    // Only asked, never walked, so its order reaches nothing.
-    let mut last: HashMap<K, usize> = HashMap::with_capacity(keys.len());
-    keys.enumerate()
-        .filter_map(|(row, key)| last.insert(key, row).map(|earlier| (row, earlier)))
-        .collect()
+/// Returns whole numbers written as floats (`17850.0`) as integers; `None` if the ids are floats that are not.
+pub fn whole_numbers(ids: &ArrayRef) -> Option<ArrayRef> {
+    let floats = ids.as_primitive_opt::<Float64Type>()?;
+    // Beyond 2^53 two ids could become one.
+    let whole = |v: f64| v == v.floor() && v.abs() < 9_007_199_254_740_992.0;
+    match floats.iter().flatten().all(whole) {
+        true => compute::cast(ids, &DataType::Int64).ok(),
+        false => None,
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::frame::table::{float_array, int_array, opt_text_array, text_array};
-
-    fn run(
-        ids: ArrayRef,
-        id: Option<&str>,
-        duplicates: Option<Duplicates>,
-    ) -> Result<(Table, Vec<String>), StageError> {
-        let n_rows = ids.len();
-        let values = int_array((0..n_rows as i64).collect());
-        let columns = vec![("x".to_string(), values), ("c".to_string(), ids)];
-        identify(columns, n_rows, id, duplicates, "f", &|row| format!("f:{row}"))
-    }
-
-    #[test]
-    fn bad_ids_are_named() {
-        let error = |ids, id| run(ids, Some(id), None).unwrap_err().to_string();
-        assert_eq!(
-            error(text_array(["a", "b", "a"]), "c"),
-            "f:2: id `a` of column `c` stands on f:0 already; set `duplicates: first`, `last` or `keep`"
-        );
-        assert!(error(opt_text_array([Some("a"), None]), "c").starts_with("f:1: id column `c`"));
-        assert_eq!(
-            error(text_array(["a"]), "cc"),
-            "f: id column `cc` is not there, did you mean `c`?"
-        );
-    }
-
-    #[test]
-    fn duplicates_are_thinned_or_numbered() {
-        let ids = || int_array(vec![7, 8, 7, 7]);
-        let rows = |d| run(ids(), Some("c"), Some(d)).unwrap().0.integers("x").unwrap();
-        assert_eq!(rows(Duplicates::First), [Some(0), Some(1)]);
-        assert_eq!(rows(Duplicates::Last), [Some(1), Some(3)]);
-        let (table, _) = run(ids(), Some("c"), Some(Duplicates::Keep)).unwrap();
-        assert_eq!((table.id_name().as_deref(), table.n_rows()), (Some("row"), 4));
-        assert_eq!(table.names(), ["row", "x", "c"]);
-    }
-
-    #[test]
-    fn whole_floats_become_integers() {
-        let (table, _) = run(float_array(vec![17850.0, 3.0]), Some("c"), None).unwrap();
-        assert_eq!(table.integers("c").unwrap(), [Some(17850), Some(3)]);
-        let (table, _) = run(float_array(vec![0.5]), Some("c"), None).unwrap();
-        assert_eq!(table.floats("c").unwrap(), [0.5]);
-    }
-
-    #[test]
-    fn an_added_id_must_not_hide_a_column() {
-        let (table, _) = run(text_array(["a", "a"]), None, None).unwrap();
-        assert_eq!(table.integers("row").unwrap(), [Some(0), Some(1)]);
-        let columns = vec![("row".to_string(), int_array(vec![5]))];
-        let error = identify(columns, 1, None, None, "f", &|_| String::new()).unwrap_err();
-        assert!(error.to_string().contains("id: row"), "{error}");
-    }
+fn find(names: &[String], id: &str, file: &str) -> Result<usize, StageError> {
+    names.iter().position(|name| name == id).ok_or_else(|| {
+        let near = names::did_you_mean(id, names.iter().map(String::as_str));
+        let near = near.map_or_else(String::new, |n| format!(", did you mean `{n}`?"));
+        StageError::Source(format!("{file}: id column `{id}` is not there{near}"))
+    })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use arrow::{array::ArrayRef, datatypes::DataType};
 use encoding_rs::Encoding;
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,11 +11,14 @@ use crate::{
     frame::{
         Table,
         csv::{
-            self, CsvError, DIALECT_KEY, DateOrder, Declared, Delimiter, NumberFormat, Options,
-            Source,
+            self, CsvError, DIALECT_KEY, DateOrder, Declared, Delimiter, Dialect, NumberFormat,
+            Options, Origins, Passed, Reader, Source,
         },
     },
-    kinds::ids::{self, Duplicates},
+    kinds::{
+        ids::{self, Duplicates, Rules},
+        intake::{Intake, Known, Place, Taken},
+    },
     stage::{
         ctx::{Input, StageCtx},
         error::StageError,
@@ -198,10 +202,18 @@ impl Kind for IngestCsv {
         if ctx.files().is_empty() {
             return Err(StageError::Source(format!("no file matches `{}`", params.path)));
         }
-        let id = params.id.as_deref();
-        let (table, notes) = read_table(ctx.files(), &options, id, params.duplicates, ctx.work)?;
+        let rules = Rules { id: params.id.as_deref(), duplicates: params.duplicates };
+        let pool = ctx.work.pool.clone();
+        let (files, work) = (ctx.files(), ctx.work);
+        let (taken, notes) = read(files, &options, work, &mut |known, reader| {
+            let place = Place::Output(ctx.sink("table")?, pool.clone());
+            pass(files, rules, known, place, reader)
+        })?;
         notes.into_iter().for_each(|note| ctx.note(note));
-        ctx.write("table", &table)
+        if let Taken::Done { n_rows, .. } = taken {
+            ctx.set_rows("table", n_rows);
+        }
+        Ok(())
     }
 }
 
@@ -216,7 +228,7 @@ pub(crate) fn sources(params: &Value) -> Sources {
     }
 }
 
-/// Reads files into one table with an id; its schema metadata tells how it was read.
+/// Reads files into one table with an id, in memory; its schema metadata tells how it was read.
 pub(crate) fn read_table(
     files: &[Input],
     options: &Options,
@@ -224,30 +236,103 @@ pub(crate) fn read_table(
     duplicates: Option<Duplicates>,
     work: &Work,
 ) -> Result<(Table, Vec<String>), StageError> {
-    let open = |input: &Input| match input.reader() {
-        Ok(reader) => Ok((input.label.clone(), reader)),
-        Err(error) => {
-            Err(StageError::Source(format!("{}: cannot be opened: {error}", input.label)))
-        }
-    };
-    let sources = files.iter().map(open).collect::<Result<Vec<Source<'_>>, _>>()?;
+    let rules = Rules { id, duplicates };
+    let (taken, notes) = read(files, options, work, &mut |known, reader| {
+        pass(files, rules, known, Place::Memory, reader)
+    })?;
+    match taken {
+        Taken::Done { table: Some(table), .. } => Ok((table, notes)),
+        _ => Err(StageError::Internal("a table that was read is not there".to_string())),
+    }
+}
+
+/// What came of a pass: of the text, of the ids, and what is to be told of the text.
+type Step = (Taken, Option<Known>, Vec<String>);
+
+/// Goes through the files until nothing more is to be learnt of them.
+fn read(
+    files: &[Input],
+    options: &Options,
+    work: &Work,
+    step: &mut dyn FnMut(&Known, &mut Reader<'_>) -> Result<Step, StageError>,
+) -> Result<(Taken, Vec<String>), StageError> {
     let go_on = |rows: usize| {
         work.progress.advance(rows as u64);
         work.check().is_ok()
     };
-    let sheet = csv::read(sources, options, &work.pool, &go_on).map_err(|error| match error {
-        CsvError::Stopped => StageError::Cancelled,
-        other => StageError::Source(other.to_string()),
-    })?;
-    let mut notes = sheet.notes;
-    let columns = sheet.names.into_iter().zip(sheet.columns).collect();
-    let place = |row| sheet.origins.place(row);
+    let source = |input: &'_ Input| {
+        let input = input.clone();
+        Source { file: input.label.clone(), open: Box::new(move || input.reader()) }
+    };
+    let sources = files.iter().map(source).collect();
+    let mut reader = Reader::new(sources, options, &work.pool, &go_on);
+    let mut known = Known::default();
+    loop {
+        let (taken, more, mut notes) = step(&known, &mut reader)?;
+        if let Taken::Done { notes: own, .. } = &taken {
+            notes.extend(own.iter().cloned());
+            return Ok((taken, notes));
+        }
+        known = more.unwrap_or(known);
+        work.progress.reset();
+    }
+}
+
+/// Goes through the files once.
+fn pass<'o>(
+    files: &[Input],
+    rules: Rules<'_>,
+    known: &Known,
+    place: Place<'o>,
+    reader: &mut Reader<'_>,
+) -> Result<Step, StageError> {
     let file = files.first().map_or("", |file| file.label.as_str());
-    let (table, more) = ids::identify(columns, sheet.n_rows, id, duplicates, file, &place)?;
-    notes.extend(more);
-    let mut metadata = table.schema().metadata().clone();
-    metadata.insert(DIALECT_KEY.to_string(), sheet.dialect.to_json());
-    Ok((table.with_metadata(metadata)?, notes))
+    let mut rows = Rows { intake: Intake::new(rules, known, place), file };
+    match reader.pass(&mut rows)? {
+        Passed::Again => Ok((Taken::Again, None, Vec::new())),
+        Passed::Done(reading) => {
+            let (taken, known) = rows.intake.end(&|row| reading.origins.place(row))?;
+            Ok((taken, known, reading.notes))
+        }
+    }
+}
+
+/// Hands rows of text on.
+struct Rows<'o, 'k> {
+    intake: Intake<'o, 'k>,
+    file: &'k str,
+}
+
+impl csv::Sink for Rows<'_, '_> {
+    type Error = StageError;
+
+    fn start(
+        &mut self,
+        names: &[String],
+        types: &[DataType],
+        dialect: &Dialect,
+    ) -> Result<(), StageError> {
+        let metadata = [(DIALECT_KEY.to_string(), dialect.to_json())].into();
+        self.intake.start(names, types, metadata, self.file)
+    }
+
+    fn rows(
+        &mut self,
+        columns: Vec<ArrayRef>,
+        first_row: usize,
+        origins: &Origins,
+    ) -> Result<(), StageError> {
+        self.intake.rows(columns, first_row, &|row| origins.place(row))
+    }
+}
+
+impl From<CsvError> for StageError {
+    fn from(error: CsvError) -> StageError {
+        match error {
+            CsvError::Stopped => StageError::Cancelled,
+            other => StageError::Source(other.to_string()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! `ingest.parquet`: Parquet and Arrow files to a table of the contract's types.
 //! It does not know where files lie: they arrive opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use arrow::{array::ArrayRef, compute, datatypes::DataType};
 use bytes::Bytes;
@@ -9,14 +9,16 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
+    base::pool::CHUNK_ROWS,
     frame::{
         FrameError, Table, csv,
         foreign::{self, Foreign},
         table::type_word,
     },
     kinds::{
-        ids::{self, Duplicates},
+        ids::{self, Duplicates, Rules},
         ingest_csv,
+        intake::{Intake, Known, Place, Taken},
     },
     stage::{
         ctx::{Input, StageCtx},
@@ -149,7 +151,24 @@ pub(crate) fn read_table(
     };
     let (columns, n_rows) = joined(parts)?;
     let file = files.first().map_or("", |file| file.label.as_str());
-    ids::identify(columns, n_rows, id.as_deref(), duplicates, file, &place)
+    let rules = Rules { id: id.as_deref(), duplicates };
+    let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
+    let arrays: Vec<ArrayRef> = columns.into_iter().map(|(_, array)| array).collect();
+    let types: Vec<DataType> = arrays.iter().map(|array| array.data_type().clone()).collect();
+    let mut known = Known::default();
+    loop {
+        let mut intake = Intake::new(rules, &known, Place::Memory);
+        intake.start(&names, &types, HashMap::new(), file)?;
+        for start in (0..n_rows).step_by(CHUNK_ROWS) {
+            let n = CHUNK_ROWS.min(n_rows - start);
+            let chunk = arrays.iter().map(|array| array.slice(start, n)).collect();
+            intake.rows(chunk, start, &place)?;
+        }
+        match intake.end(&place)? {
+            (Taken::Done { table: Some(table), notes, .. }, _) => return Ok((table, notes)),
+            (_, more) => known = more.unwrap_or(known),
+        }
+    }
 }
 
 fn starts(parts: &[(String, Foreign)]) -> Vec<(String, usize)> {

@@ -24,6 +24,7 @@ pub mod groups;
 pub mod ids;
 pub mod ingest_csv;
 pub mod ingest_parquet;
+pub mod intake;
 pub mod page;
 pub mod predict_batch;
 pub mod prepare;

@@ -8,14 +8,20 @@ use std::{
     sync::Arc,
 };
 
+use arrow::datatypes::SchemaRef;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
     base::hash::ContentHash,
-    frame::{self, FrameError, Table},
-    stage::{error::StageError, scratch::Scratch, work::Work},
+    frame::{self, FrameError, Rows, Table, rows::Origin},
+    stage::{
+        error::StageError,
+        scratch::Scratch,
+        sink::{TableSink, writing},
+        work::Work,
+    },
 };
 
 /// Opens an input's bytes.
@@ -66,6 +72,17 @@ impl Input {
             InputBytes::File(open) => frame::parquet::read(open()?),
             InputBytes::Memory(bytes) => frame::parquet::read(bytes.clone()),
         }
+    }
+
+    /// Opens the table as a stream of chunks.
+    ///
+    /// # Errors
+    /// If the bytes are not Parquet or cannot be read.
+    pub fn rows(&self) -> Result<Rows, FrameError> {
+        Rows::open(match &self.bytes {
+            InputBytes::File(open) => Origin::File(open.clone()),
+            InputBytes::Memory(bytes) => Origin::Memory(bytes.clone()),
+        })
     }
 
     /// Opens the bytes as a stream.
@@ -123,10 +140,10 @@ pub struct Arrivals {
 
 /// Where outputs go. The engine hashes what is written and commits it when the stage succeeds.
 pub trait Outputs: Send {
-    /// Opens the sink of an output; each may be opened once.
+    /// Opens the sink of an output. Opened again it starts anew: what was written before does not count.
     ///
     /// # Errors
-    /// If the port does not exist, was opened before, or the medium fails.
+    /// If the port does not exist or the medium fails.
     fn open(&mut self, port: &str) -> io::Result<Box<dyn Write + Send + '_>>;
 
     /// Notes how many rows an output has.
@@ -191,6 +208,17 @@ impl<'a> StageCtx<'a> {
         Ok(input.table()?)
     }
 
+    /// Opens the table on a required input as a stream of chunks.
+    ///
+    /// # Errors
+    /// If the bytes are damaged.
+    pub fn rows(&self, port: &str) -> Result<Rows, StageError> {
+        let input = self
+            .input(port)
+            .ok_or_else(|| StageError::Internal(format!("input `{port}` is not connected")))?;
+        Ok(input.rows()?)
+    }
+
     /// Reads the table on an optional input.
     ///
     /// # Errors
@@ -243,10 +271,7 @@ impl<'a> StageCtx<'a> {
     pub fn write(&mut self, port: &str, table: &Table) -> Result<(), StageError> {
         let failed = |error| StageError::Io { intent: format!("writing output `{port}`"), error };
         let sink = self.outputs.open(port).map_err(failed)?;
-        frame::parquet::write(table, sink).map_err(|error| match error {
-            FrameError::Io(error) => failed(error),
-            other => failed(io::Error::other(other.to_string())),
-        })?;
+        frame::parquet::write_on(table, sink, &self.work.pool).map_err(|e| writing(port, e))?;
         self.outputs.set_rows(port, table.n_rows() as u64);
         Ok(())
     }
@@ -268,6 +293,19 @@ impl<'a> StageCtx<'a> {
         self.outputs
             .open(port)
             .map_err(|error| StageError::Io { intent: format!("writing output `{port}`"), error })
+    }
+
+    /// Opens an output for a table that is written as its rows come; tell [`StageCtx::set_rows`] how many there were.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn table_sink(
+        &mut self,
+        port: &str,
+        schema: SchemaRef,
+    ) -> Result<TableSink<'_>, StageError> {
+        let pool = &self.work.pool;
+        TableSink::new(port, self.sink(port)?, schema, pool)
     }
 
     /// Notes how many rows an output written through [`StageCtx::sink`] has.

@@ -33,7 +33,9 @@ pub struct MemoryOutputs {
 
 impl Outputs for MemoryOutputs {
     fn open(&mut self, port: &str) -> io::Result<Box<dyn Write + Send + '_>> {
-        Ok(Box::new(self.bytes.entry(port.to_string()).or_default()))
+        let bytes = self.bytes.entry(port.to_string()).or_default();
+        bytes.clear();
+        Ok(Box::new(bytes))
     }
 
     fn set_rows(&mut self, port: &str, rows: u64) {

@@ -8,4 +8,5 @@ pub mod memory;
 pub mod params;
 pub mod scratch;
 pub mod shared;
+pub mod sink;
 pub mod work;

@@ -143,7 +143,7 @@ pub enum CsvError {
     /// More columns than a table may have.
     #[error(
         "{file}: its first row has {found} fields, a table has at most {}; is `delimiter` right?",
-        super::document::MAX_COLUMNS
+        super::header::MAX_COLUMNS
     )]
     TooWide {
         /// The file's label.

@@ -79,8 +79,28 @@ pub struct Seen {
     others: usize,
     orders: Orders,
     sealed: bool,
-    first_other: Option<usize>,
-    first_date: Option<usize>,
+    first_other: Option<Found>,
+    first_date: Option<Found>,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Its row, counted from the first of its chunk.
+    pub row: usize,
+    /// The value.
+    pub value: String,
+    /// Which file; known once the chunk is placed.
+    pub file: usize,
+    /// Which line of it; known once the chunk is placed.
+    pub line: usize,
+}
+
+impl Found {
+    fn new(row: usize, text: &[u8]) -> Found {
+        let value = String::from_utf8_lossy(text).into_owned();
+        Found { row, value, ..Found::default() }
+    }
 }
 
 impl Default for Seen {
@@ -104,16 +124,16 @@ impl Default for Seen {
 }
 
 /// What a column turned out to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict<'a> {
     /// This type.
     Is(ColumnType),
     /// No value at all.
     AllMissing,
-    /// Dates that can be read day first and month first alike; the row has one of them.
-    AmbiguousDates(usize),
-    /// Text, though nearly all values are numbers (or dates); the row has the first that is not.
-    NearlyOther(&'static str, usize),
+    /// Dates that can be read day first and month first alike, and one of them.
+    AmbiguousDates(&'a Found),
+    /// Text, though nearly all values are numbers (or dates), and the first that is not.
+    NearlyOther(&'static str, &'a Found),
     /// Text, because some whole numbers do not fit 64 bits.
     HugeIntegers,
 }
@@ -135,7 +155,7 @@ impl Seen {
             (_, NumberClass::Code) => self.codes += 1,
             (true, NumberClass::None) => self.add_date(row, text),
             (false, NumberClass::None) if boolean(text).is_some() => self.booleans += 1,
-            (false, NumberClass::None) => self.add_other(row),
+            (false, NumberClass::None) => self.add_other(row, text),
         }
     }
 
@@ -145,27 +165,61 @@ impl Seen {
                 self.orders = self.orders.and(orders);
                 self.dates += 1;
                 self.times += usize::from(has_time);
-                self.first_date.get_or_insert(row);
+                self.first_date.get_or_insert_with(|| Found::new(row, text));
             }
-            _ => self.add_other(row),
+            _ => self.add_other(row, text),
         }
     }
 
-    fn add_other(&mut self, row: usize) {
-        self.first_other.get_or_insert(row);
+    fn add_other(&mut self, row: usize, text: &[u8]) {
+        self.first_other.get_or_insert_with(|| Found::new(row, text));
         self.others += 1;
         self.sealed = self.others >= SURELY_TEXT;
     }
 
-    /// Returns the same with rows counted from `first_row`.
-    pub fn shifted(mut self, first_row: usize) -> Seen {
-        self.first_other = self.first_other.map(|row| row + first_row);
-        self.first_date = self.first_date.map(|row| row + first_row);
-        self
+    /// Takes in whole numbers that were read at once.
+    pub fn add_integers(&mut self, n: usize) {
+        self.values += n;
+        self.integers += n;
+    }
+
+    /// Takes in floats that were read at once.
+    pub fn add_floats(&mut self, n: usize) {
+        self.values += n;
+        self.floats += n;
+    }
+
+    /// Takes in ISO dates that were read at once.
+    pub fn add_iso_dates(&mut self, n: usize) {
+        if n > 0 {
+            self.values += n;
+            self.dates += n;
+            self.orders = self.orders.and(Orders::ISO);
+        }
+    }
+
+    /// Returns true if the column is text whatever comes, and nothing is to be told of it.
+    pub fn is_settled(&self) -> bool {
+        self.sealed
+    }
+
+    /// Says on which line of its chunk each row stands.
+    pub fn place(&mut self, line: impl Fn(usize) -> usize) {
+        for found in self.first_other.iter_mut().chain(&mut self.first_date) {
+            found.line = line(found.row);
+        }
+    }
+
+    /// Says where the chunk stands: its file, and on which line it starts.
+    pub fn shift(&mut self, file: usize, line: usize) {
+        for found in self.first_other.iter_mut().chain(&mut self.first_date) {
+            found.file = file;
+            found.line += line;
+        }
     }
 
     /// Joins with what was seen of later rows.
-    pub fn merge(self, later: &Seen) -> Seen {
+    pub fn merge(self, later: Seen) -> Seen {
         Seen {
             values: self.values + later.values,
             integers: self.integers + later.integers,
@@ -184,7 +238,7 @@ impl Seen {
     }
 
     /// Returns the type; `preferred` decides between day first and month first where both fit.
-    pub fn verdict(&self, preferred: Option<DateOrder>) -> Verdict {
+    pub fn verdict(&self, preferred: Option<DateOrder>) -> Verdict<'_> {
         let numbers = self.integers + self.floats + self.huge;
         let is = |n: usize| n == self.values && !self.sealed;
         if self.values == 0 {
@@ -204,17 +258,21 @@ impl Seen {
         }
         if is(self.dates) {
             let order = preferred.filter(|&o| self.orders.has(o)).or(self.orders.single());
-            return match (order, self.first_date) {
+            return match (order, &self.first_date) {
                 (Some(order), _) if self.times > 0 => Verdict::Is(ColumnType::Timestamp(order)),
                 (Some(order), _) => Verdict::Is(ColumnType::Date(order)),
-                (None, Some(row)) if !self.orders.is_empty() => Verdict::AmbiguousDates(row),
+                (None, Some(date)) if !self.orders.is_empty() => Verdict::AmbiguousDates(date),
                 (None, _) => Verdict::Is(ColumnType::Text),
             };
         }
         let nearly = |n: usize| n * 10 >= self.values * 9;
-        match self.first_other {
-            Some(row) if !self.sealed && nearly(numbers) => Verdict::NearlyOther("numbers", row),
-            Some(row) if !self.sealed && nearly(self.dates) => Verdict::NearlyOther("dates", row),
+        match &self.first_other {
+            Some(first) if !self.sealed && nearly(numbers) => {
+                Verdict::NearlyOther("numbers", first)
+            }
+            Some(first) if !self.sealed && nearly(self.dates) => {
+                Verdict::NearlyOther("dates", first)
+            }
             _ => Verdict::Is(ColumnType::Text),
         }
     }
@@ -222,14 +280,14 @@ impl Seen {
     /// Returns the order that a column declared a date has; ISO when nothing speaks for another.
     ///
     /// # Errors
-    /// The row of a value that can be read in two ways.
-    pub fn declared_order(&self, preferred: Option<DateOrder>) -> Result<DateOrder, usize> {
+    /// A value that can be read in two ways.
+    pub fn declared_order(&self, preferred: Option<DateOrder>) -> Result<DateOrder, &Found> {
         if let Some(order) = preferred {
             return Ok(order);
         }
-        match (self.orders.single(), self.first_date) {
+        match (self.orders.single(), &self.first_date) {
             (Some(order), _) => Ok(order),
-            (None, Some(row)) if !self.orders.is_empty() => Err(row),
+            (None, Some(date)) if !self.orders.is_empty() => Err(date),
             _ => Ok(DateOrder::Ymd),
         }
     }
@@ -239,18 +297,18 @@ impl Seen {
 mod tests {
     use super::*;
 
-    fn verdict(values: &[&str]) -> Verdict {
+    fn seen(values: &[&str]) -> Seen {
         let mut seen = Seen::default();
         for (row, value) in values.iter().enumerate() {
             seen.add(row, value.as_bytes(), NumberFormat::default());
         }
-        seen.verdict(None)
+        seen
     }
 
     #[test]
     fn a_type_must_fit_every_value() {
         use ColumnType::*;
-        let cases: [(&[&str], Verdict); 14] = [
+        let cases: [(&[&str], Verdict<'_>); 13] = [
             (&["1", "-2"], Verdict::Is(Integer)),
             (&["1", "2.5"], Verdict::Is(Float)),
             (&["17850.0"], Verdict::Is(Float)),
@@ -262,16 +320,19 @@ mod tests {
             (&["2024-01-01", "2024-01-02"], Verdict::Is(Date(DateOrder::Ymd))),
             (&["2024-01-01", "2024-01-02 10:00"], Verdict::Is(Timestamp(DateOrder::Ymd))),
             (&["04-09-2012", "24-09-2012"], Verdict::Is(Date(DateOrder::Dmy))),
-            (&["04-09-2012", "05-10-2012"], Verdict::AmbiguousDates(0)),
             (&["24-09-2012", "09-24-2012"], Verdict::Is(Text)),
             (&["18446744073709551615", "1"], Verdict::HugeIntegers),
         ];
         for (values, expected) in cases {
-            assert_eq!(verdict(values), expected, "{values:?}");
+            assert_eq!(seen(values).verdict(None), expected, "{values:?}");
         }
+        let first = Found { value: "04-09-2012".to_string(), ..Found::default() };
+        let ambiguous = seen(&["04-09-2012", "05-10-2012"]);
+        assert_eq!(ambiguous.verdict(None), Verdict::AmbiguousDates(&first));
         let mut nearly = vec!["1"; 12];
         nearly.push("NA");
-        assert_eq!(verdict(&nearly), Verdict::NearlyOther("numbers", 12));
+        let first = Found { row: 12, value: "NA".to_string(), ..Found::default() };
+        assert_eq!(seen(&nearly).verdict(None), Verdict::NearlyOther("numbers", &first));
     }
 
     #[test]
@@ -279,14 +340,10 @@ mod tests {
         let values: Vec<String> =
             (0..300).map(|i| if i % 3 == 0 { format!("w{i}") } else { i.to_string() }).collect();
         let part = |range: std::ops::Range<usize>| {
-            let mut seen = Seen::default();
-            for row in range {
-                seen.add(row, values[row].as_bytes(), NumberFormat::default());
-            }
-            seen
+            seen(&values[range].iter().map(String::as_str).collect::<Vec<_>>())
         };
-        let merged = part(0..10).merge(&part(10..300));
+        let merged = part(0..10).merge(part(10..300));
         assert_eq!(merged.verdict(None), part(0..300).verdict(None));
-        assert_eq!(merged.first_other, Some(0));
+        assert_eq!(merged.first_other.as_ref().map(|f| f.value.as_str()), Some("w0"));
     }
 }

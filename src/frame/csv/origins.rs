@@ -1,60 +1,77 @@
-//! Where rows came from: the line of a file and the text of a cell, for messages.
-//! It does not know types.
-
-use super::{
-    document::Document,
-    split::{Cells, unquote},
-};
+//! Where rows came from: the file and the line of each, for messages. Where a row is a line, as nearly everywhere, a chunk of
+//! rows takes a few bytes. It does not know what the rows say.
 
 /// Knows which line of which file a row came from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Origins {
-    /// The files.
-    pub(super) documents: Vec<Document>,
-    /// Their rows, in order.
-    pub(super) blocks: Vec<Block>,
-    /// Original rows that were kept, if some were left out.
-    pub(super) kept: Option<Vec<usize>>,
+    files: Vec<String>,
+    blocks: Vec<Block>,
+    n_rows: usize,
 }
 
-/// A chunk of records of one document.
+/// A chunk of rows of one file.
 #[derive(Debug)]
-pub(super) struct Block {
-    /// Which document.
-    pub(super) document: usize,
+struct Block {
+    file: usize,
     /// The number of its first row.
-    pub(super) first_row: usize,
-    /// Where its cells are.
-    pub(super) cells: Cells,
+    first_row: usize,
+    /// The line on which that stands.
+    line: usize,
+    /// For each row how many lines further down it stands, if not one line after the other.
+    lines: Option<Vec<u32>>,
 }
 
 impl Origins {
-    /// Returns `file:line` of a row of the sheet.
-    pub fn place(&self, row: usize) -> String {
-        let row = self.kept.as_ref().map_or(row, |kept| kept.get(row).copied().unwrap_or(row));
-        let (file, line) = self.locate(row);
-        format!("{file}:{line}")
+    /// Adds a file and returns its number.
+    pub(super) fn add_file(&mut self, file: &str) -> usize {
+        self.files.push(file.to_string());
+        self.files.len() - 1
     }
 
-    /// Returns file and line of an original row.
-    pub(super) fn locate(&self, row: usize) -> (String, usize) {
+    /// Returns the number of files.
+    pub(super) fn n_files(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Returns the label of a file.
+    pub(super) fn file(&self, file: usize) -> &str {
+        self.files.get(file).map_or("", String::as_str)
+    }
+
+    /// Adds rows of a file; `lines` says where each stands below `line`, if not one after the other.
+    pub(super) fn add_rows(
+        &mut self,
+        file: usize,
+        line: usize,
+        lines: Option<Vec<u32>>,
+        n_rows: usize,
+    ) {
+        self.blocks.push(Block { file, first_row: self.n_rows, line, lines });
+        self.n_rows += n_rows;
+    }
+
+    /// Returns the number of rows so far.
+    pub fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Returns file and line of a row.
+    pub fn locate(&self, row: usize) -> (&str, usize) {
         let after = self.blocks.partition_point(|b| b.first_row <= row);
         let Some(block) = after.checked_sub(1).and_then(|i| self.blocks.get(i)) else {
-            return (String::new(), 0);
+            return ("", 0);
         };
-        let document = &self.documents[block.document];
-        (document.file.clone(), document.line(block.cells.offset(row - block.first_row)))
+        let below = row - block.first_row;
+        let below = match &block.lines {
+            None => below,
+            Some(lines) => lines.get(below).map_or(0, |&line| line as usize),
+        };
+        (self.file(block.file), block.line + below)
     }
 
-    /// Returns what an original row says in a column.
-    pub(super) fn value(&self, row: usize, column: &str) -> String {
-        let after = self.blocks.partition_point(|b| b.first_row <= row);
-        let block = after.checked_sub(1).and_then(|i| self.blocks.get(i));
-        let cell = block.and_then(|block| {
-            let document = &self.documents[block.document];
-            let column = document.names.iter().position(|n| n == column)?;
-            block.cells.column(&document.text, column).nth(row - block.first_row)
-        });
-        unquote(cell.unwrap_or_default()).trim().to_string()
+    /// Returns `file:line` of a row.
+    pub fn place(&self, row: usize) -> String {
+        let (file, line) = self.locate(row);
+        format!("{file}:{line}")
     }
 }

@@ -65,29 +65,44 @@ fn aligned(text: &str) -> Option<usize> {
 }
 
 /// Rewrites runs of blanks outside quotes to one tab and drops those at the ends of lines; lines stay
-/// where they are.
-pub fn blanks_to_tabs(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let (mut quoted, mut gap, mut at_start) = (false, false, true);
-    for c in text.chars() {
-        match c {
-            ' ' | '\t' if !quoted => gap = true,
-            '\n' if !quoted => {
-                out.push(c);
-                (gap, at_start) = (false, true);
-            }
-            '\r' if !quoted => {}
-            _ => {
-                if gap && !at_start {
-                    out.push('\t');
+/// where they are. A text may come in pieces.
+#[derive(Debug)]
+pub struct Blanks {
+    quoted: bool,
+    gap: bool,
+    at_start: bool,
+}
+
+impl Default for Blanks {
+    fn default() -> Blanks {
+        Blanks { quoted: false, gap: false, at_start: true }
+    }
+}
+
+impl Blanks {
+    /// Rewrites the next piece.
+    pub fn rewrite(&mut self, text: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(text.len());
+        for &b in text {
+            match b {
+                b' ' | b'\t' if !self.quoted => self.gap = true,
+                b'\n' if !self.quoted => {
+                    out.push(b);
+                    (self.gap, self.at_start) = (false, true);
                 }
-                (gap, at_start) = (false, false);
-                quoted ^= c == '"';
-                out.push(c);
+                b'\r' if !self.quoted => {}
+                _ => {
+                    if self.gap && !self.at_start {
+                        out.push(b'\t');
+                    }
+                    (self.gap, self.at_start) = (false, false);
+                    self.quoted ^= b == b'"';
+                    out.push(b);
+                }
             }
         }
+        out
     }
-    out
 }
 
 #[cfg(test)]
@@ -115,6 +130,11 @@ mod tests {
 
     #[test]
     fn blanks_become_tabs() {
-        assert_eq!(blanks_to_tabs("  a  b \r\n\n\"x  y\" 2\n"), "a\tb\n\n\"x  y\"\t2\n");
+        let text = b"  a  b \r\n\n\"x  y\" 2\n";
+        for cut in 0..text.len() {
+            let mut blanks = Blanks::default();
+            let parts = [blanks.rewrite(&text[..cut]), blanks.rewrite(&text[cut..])].concat();
+            assert_eq!(parts, b"a\tb\n\n\"x  y\"\t2\n", "{cut}");
+        }
     }
 }

@@ -5,9 +5,88 @@ use arrow::{array::AsArray, datatypes::Float64Type, util::display::array_value_t
 use super::*;
 use crate::frame::table::type_word;
 
+/// All that was read.
+#[derive(Debug, Default)]
+struct Sheet {
+    names: Vec<String>,
+    columns: Vec<ArrayRef>,
+    n_rows: usize,
+    dialect: Option<Dialect>,
+    notes: Vec<String>,
+    origins: Origins,
+    n_passes: usize,
+}
+
+#[derive(Default)]
+struct Gathered {
+    sheet: Sheet,
+    types: Vec<DataType>,
+    parts: Vec<Vec<ArrayRef>>,
+}
+
+impl Sink for Gathered {
+    type Error = CsvError;
+
+    fn start(
+        &mut self,
+        names: &[String],
+        types: &[DataType],
+        dialect: &Dialect,
+    ) -> Result<(), CsvError> {
+        assert!(self.sheet.names.is_empty(), "a pass starts once");
+        self.sheet.names = names.to_vec();
+        self.sheet.dialect = Some(dialect.clone());
+        self.types = types.to_vec();
+        self.parts = vec![Vec::new(); types.len()];
+        Ok(())
+    }
+
+    fn rows(
+        &mut self,
+        columns: Vec<ArrayRef>,
+        first_row: usize,
+        _: &Origins,
+    ) -> Result<(), CsvError> {
+        assert_eq!(first_row, self.sheet.n_rows);
+        self.sheet.n_rows += columns[0].len();
+        self.parts.iter_mut().zip(columns).for_each(|(part, column)| part.push(column));
+        Ok(())
+    }
+}
+
+fn read_sources(
+    sources: Vec<Source<'_>>,
+    options: &Options,
+    threads: usize,
+    window: usize,
+) -> Result<Sheet, CsvError> {
+    let pool = Pool::new(threads);
+    let mut reader = Reader::new(sources, options, &pool, &|_| true);
+    reader.window = window;
+    for n_passes in 1.. {
+        let mut gathered = Gathered::default();
+        let Passed::Done(reading) = reader.pass(&mut gathered)? else { continue };
+        let joined = gathered.types.iter().zip(&gathered.parts).map(|(ty, parts)| {
+            let empty = arrow::array::new_empty_array(ty);
+            let mut all = vec![empty.as_ref()];
+            all.extend(parts.iter().map(AsRef::as_ref));
+            arrow::compute::concat(&all).unwrap()
+        });
+        let columns = joined.collect();
+        let (notes, origins) = (reading.notes, reading.origins);
+        return Ok(Sheet { columns, notes, origins, n_passes, ..gathered.sheet });
+    }
+    unreachable!("a file is read a few times")
+}
+
+fn source(file: &str, bytes: &[u8]) -> Source<'static> {
+    let bytes = bytes.to_vec();
+    let open = move || Ok(Box::new(io::Cursor::new(bytes.clone())) as Box<dyn Read + Send>);
+    Source { file: file.to_string(), open: Box::new(open) }
+}
+
 fn read_with(text: &str, options: &Options, threads: usize) -> Result<Sheet, CsvError> {
-    let source: Source<'_> = ("f.csv".to_string(), Box::new(text.as_bytes()));
-    read(vec![source], options, &Pool::new(threads), &|_| true)
+    read_sources(vec![source("f.csv", text.as_bytes())], options, threads, text::WINDOW)
 }
 
 fn sheet(text: &str) -> Sheet {
@@ -40,8 +119,8 @@ fn types_come_from_all_rows() {
     assert_eq!(sheet.n_rows, 20_001);
     assert_eq!(column(&sheet, 1)[20_000], "2.5");
     assert_eq!(column(&sheet, 3)[20_000], "NA");
-    assert_eq!(sheet.dialect.delimiter, ";");
-    assert_eq!(sheet.dialect.date_order.get("d"), Some(&DateOrder::Ymd));
+    assert_eq!(sheet.dialect.as_ref().unwrap().delimiter, ";");
+    assert_eq!(sheet.dialect.as_ref().unwrap().date_order.get("d"), Some(&DateOrder::Ymd));
 }
 
 #[test]
@@ -131,14 +210,10 @@ fn notes_say_why_a_column_stays_text() {
 
 #[test]
 fn files_are_joined_by_column_name() {
-    let files = |second: &'static str| -> Vec<Source<'static>> {
-        vec![
-            ("a.csv".to_string(), Box::new(&b"x,y\n1,2\n"[..])),
-            ("b.csv".to_string(), Box::new(second.as_bytes())),
-        ]
+    let read = |second: &str| {
+        let files = vec![source("a.csv", b"x,y\n1,2\n"), source("b.csv", second.as_bytes())];
+        read_sources(files, &Options::default(), 2, text::WINDOW)
     };
-    let pool = Pool::new(2);
-    let read = |second| super::read(files(second), &Options::default(), &pool, &|_| true);
     let joined = read("y;x\n2.5;3\n").unwrap();
     assert_eq!(types(&joined), ["x:integer", "y:float"]);
     assert_eq!(column(&joined, 0), ["1", "3"]);
@@ -174,9 +249,98 @@ fn odd_shapes() {
 
 #[test]
 fn a_caller_can_stop() {
-    let source: Source<'_> = ("f.csv".to_string(), Box::new(&b"a\n1\n"[..]));
-    let stopped = read(vec![source], &Options::default(), &Pool::new(1), &|_| false);
+    let (options, pool) = (Options::default(), Pool::new(1));
+    let mut reader = Reader::new(vec![source("f.csv", b"a\n1\n")], &options, &pool, &|_| false);
+    let stopped = reader.pass(&mut Gathered::default());
     assert!(matches!(stopped, Err(CsvError::Stopped)));
+}
+
+fn encoded(bytes: &[u8], options: &Options, window: usize) -> Result<Sheet, CsvError> {
+    read_sources(vec![source("f.csv", bytes)], options, 2, window)
+}
+
+#[test]
+fn encodings_are_recognised() {
+    let read = |bytes: &[u8]| {
+        let sheet = encoded(bytes, &Options::default(), text::WINDOW).unwrap();
+        let first = (0..sheet.columns.len()).map(|j| column(&sheet, j).concat());
+        (sheet.names.join("|"), first.collect::<Vec<_>>().join("|"), sheet.notes.join(" "))
+    };
+    let owned = |a: &str, b: &str, c: &str| (a.to_string(), b.to_string(), c.to_string());
+    assert_eq!(read("a,é\n1,ü\n".as_bytes()), owned("a|é", "1|ü", ""));
+    assert_eq!(read(b"\xEF\xBB\xBFa,b\n1,2"), owned("a|b", "1|2", ""));
+    let note = "f.csv was read as windows-1252";
+    assert_eq!(read(b"caf\xE9,b\n\x80,x\n"), owned("café|b", "€|x", note));
+    let utf16: Vec<u8> = "id,ü\n1,2\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_eq!(read(&utf16), owned("id|ü", "1|2", "f.csv was read as UTF-16LE"));
+    let marked: Vec<u8> = "\u{feff}a\n7\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    assert_eq!(read(&marked), owned("a", "7", "f.csv was read as UTF-16BE"));
+    let error = |bytes: &[u8], encoding| {
+        let options = Options { encoding, ..Options::default() };
+        encoded(bytes, &options, text::WINDOW).unwrap_err().to_string()
+    };
+    assert!(error(b"PK\x03\x04rest", None).contains("Excel"));
+    let utf8 = error(b"a\nb\xFF", Some(encoding_rs::UTF_8));
+    assert_eq!(utf8, "f.csv:2: bytes that are not UTF-8; set another `encoding`");
+    assert!(error(b"a\0\n", Some(encoding_rs::UTF_16LE)).contains("not UTF-16LE"));
+}
+
+/// What is wrong in the middle of a file is found there, whatever was thought at its beginning.
+#[test]
+fn a_file_is_read_again_if_its_beginning_misled() {
+    let mut text = "i,f,t,d\n".to_string();
+    (0..3_000).for_each(|i| text.push_str(&format!("{i},{i},,2024-01-02\n")));
+    let window = 4_096;
+    let read = |end: &str| {
+        encoded(format!("{text}{end}").as_bytes(), &Options::default(), window).unwrap()
+    };
+    let same = read("7,7,,2024-01-03\n");
+    assert_eq!(
+        (same.n_passes, types(&same).join(" ")),
+        (1, "i:integer f:integer t:float d:date".into())
+    );
+    let wider = read("x,7.5,y,2024-01-03 10:00\n");
+    assert_eq!(
+        (wider.n_passes, types(&wider).join(" ")),
+        (2, "i:text f:float t:text d:timestamp".into())
+    );
+    assert_eq!((wider.n_rows, column(&wider, 0)[17].as_str()), (3_001, "17"));
+    assert!(wider.notes[0].contains("`x` (f.csv:3002) is not"), "{:?}", wider.notes);
+    let mut western = text.clone().into_bytes();
+    western.extend(b"7,7,caf\xE9,2024-01-03\n");
+    let western = encoded(&western, &Options::default(), window).unwrap();
+    assert_eq!(column(&western, 2)[3_000], "café");
+    assert_eq!(western.notes, ["f.csv was read as windows-1252"]);
+}
+
+/// Windows end anywhere: within quotes, between the bytes of a character, behind a carriage return.
+#[test]
+fn what_is_read_does_not_depend_on_the_window() {
+    let mut text = "k;v;w\r\n".to_string();
+    for i in 0..40 {
+        text.push_str(&format!("{i};\"é\n;\"\"{i}\";{}.5\r\n", i * 7));
+        text.push_str(if i % 9 == 0 { "\n" } else { "" });
+    }
+    let utf16: Vec<u8> =
+        format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let options = Options { delimiter: Some(Delimiter::Byte(b';')), ..Options::default() };
+    let whole = read_with(&text, &options, 1).unwrap();
+    assert_eq!((whole.n_rows, whole.origins.place(39)), (40, "f.csv:85".to_string()));
+    for window in [8, 9, 10, 11, 64, 100, 1_000] {
+        for bytes in [text.as_bytes(), &utf16] {
+            let read = encoded(bytes, &options, window).unwrap();
+            assert_eq!(read.columns, whole.columns, "{window}");
+            assert_eq!(read.origins.place(39), "f.csv:85", "{window}");
+        }
+    }
+    let unclosed = encoded(b"a;b\n1;2\n3;\"4\n", &options, 8).unwrap_err().to_string();
+    assert_eq!(unclosed, "f.csv:3: a quoted field starts here and is never closed");
+    let blanks = Options { delimiter: Some(Delimiter::Whitespace), ..Options::default() };
+    let aligned = "  a   b\n".to_string() + &" 1  \"x  y\" \n".repeat(30);
+    for window in [8, 13, 1_000] {
+        let read = encoded(aligned.as_bytes(), &blanks, window).unwrap();
+        assert_eq!((read.n_rows, column(&read, 1)[29].as_str()), (30, "x  y"), "{window}");
+    }
 }
 
 #[test]

@@ -33,6 +33,74 @@ pub enum NumberClass {
     Code,
 }
 
+/// A number that was read at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Quick {
+    /// Digits.
+    Integer(i64),
+    /// Digits with a point between them.
+    Float(f64),
+}
+
+/// Powers of ten that are exact as floats.
+const TENS: [f64; 19] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16,
+    1e17, 1e18,
+];
+
+/// Integers up to here are exact as floats.
+const EXACT: u64 = 1 << 53;
+
+/// Reads what nearly all numbers look like, `12`, `-3.25`, in one go, where they have at most 18 digits and `.` is the decimal
+/// sign. `None` says nothing: [`NumberFormat`] reads such a text at length. What is read is the same: the digits
+/// and the power of ten are exact as floats, so their quotient is rounded once (Clinger, "How to read floating
+/// point numbers accurately", 1990).
+pub fn quick(text: &[u8]) -> Option<Quick> {
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        _ => (false, text),
+    };
+    if digits.is_empty() || digits.len() > 19 {
+        return None;
+    }
+    let (mut value, mut point) = (0_u64, digits.len());
+    for (i, b) in digits.iter().enumerate() {
+        let digit = b.wrapping_sub(b'0');
+        if digit < 10 {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+        } else if *b == b'.' && point == digits.len() {
+            point = i;
+        } else {
+            return None;
+        }
+    }
+    if point == 0 || (point > 1 && digits[0] == b'0') {
+        return None;
+    }
+    match digits.len() - point {
+        // As a float, `-0` is another number than `0`.
+        0 if point > 18 || (negative && value == 0) => None,
+        0 if negative => Some(Quick::Integer(-(value as i64))),
+        0 => Some(Quick::Integer(value as i64)),
+        1 => None,
+        _ if value > EXACT => None,
+        n => {
+            let number = value as f64 / TENS[n - 1];
+            Some(Quick::Float(if negative { -number } else { number }))
+        }
+    }
+}
+
+impl Quick {
+    /// Returns the number as a float, if it is exactly that.
+    pub fn float(self) -> Option<f64> {
+        match self {
+            Quick::Float(value) => Some(value),
+            Quick::Integer(value) => (value.unsigned_abs() <= EXACT).then_some(value as f64),
+        }
+    }
+}
+
 /// Returns `text` without blanks at its ends.
 pub fn trim(text: &[u8]) -> &[u8] {
     text.trim_ascii()
@@ -246,6 +314,44 @@ mod tests {
         assert_eq!(plain.float(b"+2.5e3"), Some(2500.0));
         assert_eq!(plain.float(b"9223372036854775808"), Some(9_223_372_036_854_775_808.0));
         assert_eq!(plain.float(&[b'9'; 400]), None);
+    }
+
+    #[test]
+    fn what_is_read_quickly_is_read_the_same() {
+        let plain = NumberFormat::default();
+        let check = |text: &str| {
+            let bytes = text.as_bytes();
+            let Some(quick) = quick(bytes) else { return false };
+            match quick {
+                Quick::Integer(value) => {
+                    assert_eq!(plain.classify(bytes), NumberClass::Integer, "{text}");
+                    assert_eq!(plain.integer(bytes), Some(value), "{text}");
+                }
+                Quick::Float(_) => assert_eq!(plain.classify(bytes), NumberClass::Float, "{text}"),
+            }
+            if let Some(value) = quick.float() {
+                let expected = plain.float(bytes).map(f64::to_bits);
+                assert_eq!(Some(value.to_bits()), expected, "{text}");
+            }
+            true
+        };
+        for text in ["0", "-7", "0.1", "-0.0", "12.50", "999999999999999999", "9007199254740.992"] {
+            assert!(check(text), "{text}");
+        }
+        for text in ["", "-", "-0", "007", "00.5", ".5", "5.", "1.2.3", "1e5", "+1", "1 ", "--1"] {
+            assert!(!check(text), "{text}");
+        }
+        assert_eq!(quick(b"1234567890123456789"), None);
+        let mut state = 1_u64;
+        for _ in 0..100_000 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let (whole, places) = (state >> 34, (state >> 5) as usize % 12);
+            let fraction = state % 10_u64.pow(places as u32);
+            check(&format!(
+                "{}{whole}.{fraction:0places$}",
+                if state & 16 == 0 { "-" } else { "" }
+            ));
+        }
     }
 
     #[test]
