@@ -34,6 +34,8 @@ pub struct ReproduceOptions {
     pub stage: Option<String>,
     /// Start the run's programs even if another store recorded it.
     pub allow_commands: bool,
+    /// Most bytes of memory.
+    pub memory: Option<u64>,
 }
 
 /// What came of it.
@@ -116,6 +118,7 @@ impl Project {
             let folder = store.scratch("reproduce")?;
             let engine = Options {
                 jobs: threads,
+                memory: options.memory,
                 targets: targets.clone(),
                 keep_going: true,
                 update_latest: false,

@@ -36,6 +36,8 @@ pub struct RunOptions {
     pub keep_going: bool,
     /// Most threads at work.
     pub jobs: usize,
+    /// Most bytes of memory.
+    pub memory: Option<u64>,
 }
 
 /// What became of a run.
@@ -93,6 +95,7 @@ impl Project {
         let known = store.pipeline_state(&plan.pipeline)?;
         let engine_options = Options {
             jobs: options.jobs,
+            memory: options.memory,
             targets: (!targets.is_empty()).then(|| targets.clone()),
             force: force.into_iter().collect(),
             keep_going: options.keep_going,

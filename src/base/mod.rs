@@ -4,6 +4,7 @@
 pub mod canon;
 pub mod hash;
 pub mod matrix;
+pub mod memory;
 pub mod names;
 pub mod node;
 pub mod pool;

@@ -16,22 +16,39 @@ use std::{
     thread,
 };
 
+use crate::base::memory::Memory;
+
 /// Rows in one chunk of a pass over a table. Part of what makes results reproducible: never tune it
 /// without raising every kind's version.
 pub const CHUNK_ROWS: usize = 65_536;
 
-/// A budget of threads. Cloning shares the budget.
+/// A budget of threads, and of memory beside it. Cloning shares the budget.
 #[derive(Clone, Debug)]
 pub struct Pool {
     spare: Arc<AtomicUsize>,
     n_threads: usize,
+    memory: Memory,
 }
 
 impl Pool {
     /// Makes a pool for one caller that may use `n_threads` threads in all (at least one: its own).
     pub fn new(n_threads: usize) -> Pool {
         let n_threads = n_threads.max(1);
-        Pool { spare: Arc::new(AtomicUsize::new(n_threads - 1)), n_threads }
+        Pool {
+            spare: Arc::new(AtomicUsize::new(n_threads - 1)),
+            n_threads,
+            memory: Memory::default(),
+        }
+    }
+
+    /// Returns the same threads with a budget of memory.
+    pub fn with_memory(self, memory: Memory) -> Pool {
+        Pool { memory, ..self }
+    }
+
+    /// Returns the budget of memory.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
     }
 
     /// Returns the number of threads that the budget was made for.
@@ -48,8 +65,13 @@ impl Pool {
 
     /// Computes `f(0), ..., f(n - 1)` and returns the results in that order.
     pub fn map<T: Send>(&self, n: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        self.map_few(n, usize::MAX, f)
+    }
+
+    /// Computes `f(0), ..., f(n - 1)`, at most `most` of them at a time, and returns the results in that order.
+    pub fn map_few<T: Send>(&self, n: usize, most: usize, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
         let next = AtomicUsize::new(0);
-        self.drain(n, || {
+        self.drain(n, most, || {
             let i = next.fetch_add(1, Ordering::Relaxed);
             (i < n).then(|| (i, f(i)))
         })
@@ -87,7 +109,7 @@ impl Pool {
         let width = width.max(1);
         let n_chunks = out.len().div_ceil(CHUNK_ROWS * width);
         let slices = Mutex::new(out.chunks_mut(CHUNK_ROWS * width).enumerate());
-        self.drain(n_chunks, || {
+        self.drain(n_chunks, usize::MAX, || {
             let (i, slice) = slices.lock().ok()?.next()?;
             let start = i * CHUNK_ROWS;
             Some((i, f(start..start + slice.len() / width, slice)))
@@ -95,8 +117,13 @@ impl Pool {
     }
 
     /// Runs `step` on this thread and on spare ones until it returns `None`; sorts what it returned.
-    fn drain<T: Send>(&self, n: usize, step: impl Fn() -> Option<(usize, T)> + Sync) -> Vec<T> {
-        let n_extra = self.take(n.saturating_sub(1));
+    fn drain<T: Send>(
+        &self,
+        n: usize,
+        most: usize,
+        step: impl Fn() -> Option<(usize, T)> + Sync,
+    ) -> Vec<T> {
+        let n_extra = self.take(n.min(most).saturating_sub(1));
         let _returned = Permit { spare: self.spare.clone(), n: n_extra };
         let work = || std::iter::from_fn(&step).collect::<Vec<_>>();
         let mut done = if n_extra == 0 {

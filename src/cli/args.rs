@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::{
+    base::memory,
     cli::{
         cat, dag, diff, explain,
         export::ExportArgs,
@@ -39,6 +40,9 @@ pub struct Global {
     /// Use at most this many threads [default: all]
     #[arg(short, long, value_name = "N", global = true, help_heading = EVERYWHERE)]
     pub jobs: Option<usize>,
+    /// Hold at most this much in memory, such as 2GiB [default: ORCHESTRATE_MEMORY, else no limit]
+    #[arg(long, value_name = "SIZE", value_parser = memory::parse, global = true, help_heading = EVERYWHERE)]
+    pub memory: Option<u64>,
     /// Say less
     #[arg(short, long, global = true, help_heading = EVERYWHERE)]
     pub quiet: bool,

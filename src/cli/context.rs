@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::{
     app::{AppError, Project},
+    base::memory,
     cli::args::{Color, Global},
     report::style::Style,
 };
@@ -18,6 +19,7 @@ use crate::{
 pub struct Context {
     directory: PathBuf,
     jobs: Option<usize>,
+    memory: Option<u64>,
     /// Say less.
     pub quiet: bool,
     /// Say more.
@@ -42,6 +44,7 @@ impl Context {
         Context {
             directory: global.directory.clone().unwrap_or_else(|| PathBuf::from(".")),
             jobs: global.jobs,
+            memory: global.memory,
             quiet: global.quiet,
             verbose: global.verbose,
             json: global.json,
@@ -67,6 +70,20 @@ impl Context {
     pub fn jobs(&self) -> usize {
         let all = || thread::available_parallelism().map_or(1, usize::from);
         self.jobs.filter(|&n| n > 0).unwrap_or_else(all)
+    }
+
+    /// Returns how many bytes may be held in memory, if there is a limit: of the command line, else of the environment.
+    ///
+    /// # Errors
+    /// If the environment has no size there.
+    pub fn memory(&self) -> Result<Option<u64>, AppError> {
+        match (self.memory, std::env::var("ORCHESTRATE_MEMORY")) {
+            (Some(limit), _) => Ok(Some(limit)),
+            (None, Ok(text)) if !text.trim().is_empty() => memory::parse(&text)
+                .map(Some)
+                .map_err(|why| AppError::Usage(format!("ORCHESTRATE_MEMORY: {why}"))),
+            _ => Ok(None),
+        }
     }
 
     /// Returns how wide stdout is, if it is a terminal.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::{
     app::{AppError, PredictOptions, Prediction, export},
-    base::pool::Pool,
+    base::{memory::Memory, pool::Pool},
     cli::{context::Context, run::listen_for_interrupts},
     frame::{self, FrameError},
     report::{self, style::counted},
@@ -39,7 +39,8 @@ pub fn predict(context: &Context, args: &PredictArgs) -> Result<ExitCode, AppErr
     let project = context.project()?;
     let cancel = Cancel::new();
     listen_for_interrupts(&cancel);
-    let work = Work::new(Pool::new(context.jobs()), cancel);
+    let pool = Pool::new(context.jobs()).with_memory(Memory::new(context.memory()?));
+    let work = Work::new(pool, cancel);
     let input = match args.input.as_str() {
         "-" => "-".to_string(),
         path => context.resolve(Path::new(path)).to_string_lossy().into_owned(),

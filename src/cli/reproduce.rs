@@ -51,6 +51,7 @@ pub fn reproduce(context: &Context, args: &ReproduceArgs) -> Result<ExitCode, Ap
         threads,
         stage: args.stage.clone(),
         allow_commands: args.allow_commands,
+        memory: context.memory()?,
     };
     let cancel = Cancel::new();
     let live = Live::new(context.quiet || context.json, false, context.err);

@@ -43,6 +43,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, AppError> {
         force: args.force.clone(),
         keep_going: args.keep_going,
         jobs: context.jobs(),
+        memory: context.memory()?,
     };
     let cancel = Cancel::new();
     let live = Live::new(context.quiet || context.json, context.verbose, context.err);

@@ -11,7 +11,7 @@ use std::{
 use petgraph::graph::NodeIndex;
 
 use crate::{
-    base::pool::Pool,
+    base::{memory::Memory, pool::Pool},
     engine::{
         event::{Event, Report, State},
         plan::Plan,
@@ -32,6 +32,8 @@ use crate::{
 pub struct Options {
     /// Most threads at work.
     pub jobs: usize,
+    /// Most bytes of memory, for what can be counted beforehand.
+    pub memory: Option<u64>,
     /// Run only these and what they need; everything if `None`.
     pub targets: Option<Vec<NodeIndex>>,
     /// Run these even if they are cached.
@@ -46,6 +48,7 @@ impl Default for Options {
     fn default() -> Options {
         Options {
             jobs: 1,
+            memory: None,
             targets: None,
             force: BTreeSet::new(),
             keep_going: false,
@@ -69,7 +72,7 @@ pub fn execute(
         None => plan.order.clone(),
     };
     // One permit a running stage; what is left over is lent to the stages' own parallel work.
-    let pool = Pool::new(options.jobs + 1);
+    let pool = Pool::new(options.jobs + 1).with_memory(Memory::new(options.memory));
     let scheduler = Scheduler::new(plan, &wanted, options.keep_going, cancel);
     let shop = Shop {
         runner: Runner {

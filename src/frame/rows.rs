@@ -14,6 +14,7 @@ use ::parquet::arrow::{
         ParquetRecordBatchReaderBuilder,
     },
 };
+use ::parquet::file::metadata::RowGroupMetaData;
 use arrow::{
     array::{RecordBatch, RecordBatchOptions},
     datatypes::{Schema, SchemaRef},
@@ -93,9 +94,39 @@ impl Rows {
         self.n_rows
     }
 
+    /// Returns about how many bytes all columns take in memory.
+    pub fn n_bytes_in_memory(&self) -> u64 {
+        (0..self.schema().fields().len()).map(|i| self.column_bytes(i)).sum()
+    }
+
+    /// Returns about how many bytes the largest column takes in memory.
+    pub fn largest_column(&self) -> u64 {
+        (0..self.schema().fields().len()).map(|i| self.column_bytes(i)).max().unwrap_or(0)
+    }
+
+    fn column_bytes(&self, column: usize) -> u64 {
+        let groups = self.metadata.metadata().row_groups();
+        let width = self.schema().field(column).data_type().primitive_width();
+        let of_group = |group: &RowGroupMetaData| match width {
+            Some(width) => u64::try_from(group.num_rows()).unwrap_or(0) * width.max(8) as u64,
+            // Text, which a dictionary may hold once for many rows; most is short.
+            None => {
+                let n_rows = u64::try_from(group.num_rows()).unwrap_or(0);
+                let pages = group.columns().get(column).map_or(0, |c| c.uncompressed_size());
+                n_rows * 16 + u64::try_from(pages).unwrap_or(0)
+            }
+        };
+        groups.iter().map(of_group).sum()
+    }
+
     /// Returns the id column's name, if the table has one.
     pub fn id_name(&self) -> Option<String> {
         id_of(self.schema())
+    }
+
+    /// Returns a table of these columns that has no rows.
+    pub fn none(&self) -> Table {
+        Table::from_batch(RecordBatch::new_empty(self.schema().clone()))
     }
 
     /// Reads some columns (all if `None`) of all rows into memory; their order is the file's.
@@ -140,8 +171,12 @@ impl Rows {
     ) -> Result<(), E> {
         let chosen = self.choose(columns)?;
         let mut windows = Windows::new(self, &chosen, pool)?;
+        let mut first_row = 0;
         while let Some(window) = windows.next()? {
-            let done = pool.map(window.len(), |i| f(Table::from_batch(window[i].clone())));
+            let done = pool.map(window.len(), |i| {
+                f(Table::from_batch(window[i].clone()).at_row(first_row + i * CHUNK_ROWS))
+            });
+            first_row += window.iter().map(RecordBatch::num_rows).sum::<usize>();
             drop(window);
             done.into_iter().try_for_each(|value| take(value?))?;
         }

@@ -89,12 +89,24 @@ fn nearest(suggestion: &str) -> String {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     batch: RecordBatch,
+    /// Where its first row stands in the table that it is a chunk of.
+    first_row: usize,
 }
 
 impl Table {
     /// Wraps a record batch; its schema metadata may name the id column.
     pub fn from_batch(batch: RecordBatch) -> Table {
-        Table { batch }
+        Table { batch, first_row: 0 }
+    }
+
+    /// Returns the same rows as a chunk that starts at row `first_row` of a longer table.
+    pub fn at_row(self, first_row: usize) -> Table {
+        Table { first_row, ..self }
+    }
+
+    /// Returns where the first row stands in the whole table, for messages and row numbers.
+    pub fn first_row(&self) -> usize {
+        self.first_row
     }
 
     /// Joins batches of one schema into a table.
@@ -102,7 +114,7 @@ impl Table {
     /// # Errors
     /// If a text column exceeds 2 GiB in all.
     pub fn from_batches(schema: &SchemaRef, batches: &[RecordBatch]) -> Result<Table, FrameError> {
-        Ok(Table { batch: compute::concat_batches(schema, batches)? })
+        Ok(Table::from_batch(compute::concat_batches(schema, batches)?))
     }
 
     /// Builds a table from named columns of equal length; `id` names the id column, if there is one.
@@ -118,7 +130,7 @@ impl Table {
         let n_rows = arrays.first().map_or(0, |a| a.len());
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(n_rows));
         let schema = Arc::new(schema_with_id(fields, id));
-        Ok(Table { batch: RecordBatch::try_new_with_options(schema, arrays, &options)? })
+        Ok(Table::from_batch(RecordBatch::try_new_with_options(schema, arrays, &options)?))
     }
 
     /// Returns the underlying batch.
@@ -157,7 +169,8 @@ impl Table {
                 Ok((name, values))
             }
             None => {
-                let rows = Int64Array::from_iter_values(0..self.n_rows() as i64);
+                let first = self.first_row as i64;
+                let rows = Int64Array::from_iter_values(first..first + self.n_rows() as i64);
                 Ok(("row".to_string(), Arc::new(rows)))
             }
         }
@@ -179,7 +192,8 @@ impl Table {
             Arc::new(Schema::new_with_metadata(self.batch.schema().fields().clone(), metadata));
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(self.n_rows()));
         let columns = self.batch.columns().to_vec();
-        Ok(Table { batch: RecordBatch::try_new_with_options(schema, columns, &options)? })
+        let batch = RecordBatch::try_new_with_options(schema, columns, &options)?;
+        Ok(Table { batch, ..self })
     }
 
     /// Returns column `name`.
@@ -286,7 +300,7 @@ impl Table {
     /// # Errors
     /// If the lengths differ.
     pub fn filter(&self, keep: &arrow::array::BooleanArray) -> Result<Table, FrameError> {
-        Ok(Table { batch: compute::filter_record_batch(&self.batch, keep)? })
+        Ok(Table::from_batch(compute::filter_record_batch(&self.batch, keep)?))
     }
 
     /// Returns the given rows in the given order.
@@ -295,7 +309,7 @@ impl Table {
     /// If an index is out of range.
     pub fn take(&self, rows: &[usize]) -> Result<Table, FrameError> {
         let indices = arrow::array::UInt64Array::from_iter_values(rows.iter().map(|&r| r as u64));
-        Ok(Table { batch: compute::take_record_batch(&self.batch, &indices)? })
+        Ok(Table::from_batch(compute::take_record_batch(&self.batch, &indices)?))
     }
 }
 

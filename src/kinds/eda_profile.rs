@@ -3,19 +3,29 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::Schema;
+use arrow::{
+    array::{Array, ArrayRef, AsArray},
+    compute,
+    datatypes::{DataType, Float64Type, Int64Type, Schema},
+    util::display::array_value_to_string,
+};
 
 use crate::{
-    frame::Table,
+    frame::Rows,
     kinds::eda::{
-        Settings, alerts, columns::Column, correlations, figures, histograms, page::Profile,
+        Settings, alerts,
+        columns::{self, Column},
+        correlations, figures,
+        histograms::{self, Drawing},
+        page::{self, Profile},
     },
+    ml::stats::levels::{mark, mix},
     stage::{
         ctx::StageCtx,
         error::StageError,
         kind::{Checked, FixedOutput, Given, InputPort, Inputs, Kind, PortType},
         params::{Param, Shape},
-        work::{Cancelled, Work},
+        work::Work,
     },
 };
 
@@ -147,17 +157,31 @@ impl Kind for EdaProfile {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let settings: Settings = ctx.params()?;
-        let table = ctx.table("table")?;
-        let columns = describe(&table, ctx.work)?;
+        let rows = ctx.rows("table")?;
+        let n_rows = rows.n_rows();
+        ctx.hold(
+            least_bytes(&rows),
+            "the largest column, sorted, and the cells of each row mixed",
+        )?;
+        let columns = describe(&rows, &settings, ctx.work)?;
         let pairs = correlations::all(&columns, ctx.work)?;
-        let n_duplicates = duplicate_rows(&columns, table.n_rows(), ctx.work)?;
-        let alerts = alerts::all(&columns, &pairs, table.n_rows(), n_duplicates, &settings);
+        let n_duplicates = duplicate_rows(&rows, ctx.work)?;
+        let alerts = alerts::all(&columns, &pairs, n_rows, n_duplicates, &settings);
+        let step = columns::step(n_rows);
+        if step > 1 {
+            ctx.note(format!(
+                "correlations are those of every {step}th row, as there are more than {} rows",
+                columns::EXACT_ROWS
+            ));
+        }
         ctx.write("columns", &figures::table(&columns, settings.redact)?)?;
         ctx.write("histograms", &histograms::table(&columns, &settings)?)?;
         ctx.write("correlations", &correlations::table(&columns, &pairs)?)?;
         ctx.write("alerts", &alerts::table(&columns, &alerts)?)?;
+        let head = ctx.head("table", page::HEAD_ROWS)?;
         let profile = Profile {
-            table: &table,
+            head: &head,
+            n_rows,
             columns: &columns,
             pairs: &pairs,
             alerts: &alerts,
@@ -173,12 +197,23 @@ impl Kind for EdaProfile {
     }
 }
 
-fn describe(table: &Table, work: &Work) -> Result<Vec<Column>, StageError> {
-    let names = table.names();
+/// Bytes that a column takes while it is described, as a multiple of its own: itself, its values, and their order.
+const DESCRIBED: u64 = 4;
+
+fn least_bytes(rows: &Rows) -> u64 {
+    rows.largest_column() * DESCRIBED + 2 * 8 * rows.n_rows() as u64
+}
+
+/// Describes column after column; a table may be larger than memory, a column may not.
+fn describe(rows: &Rows, settings: &Settings, work: &Work) -> Result<Vec<Column>, StageError> {
+    let names: Vec<String> = rows.schema().fields().iter().map(|f| f.name().clone()).collect();
+    let drawing = Drawing::of(settings);
     work.progress.set_total(names.len() as u64);
-    let columns = work.pool.map(names.len(), |i| {
+    let most = work.pool.memory().at_once(rows.largest_column() * DESCRIBED, work.pool.n_threads());
+    let columns = work.pool.map_few(names.len(), most, |i| {
         work.check()?;
-        let column = Column::describe(table, &names[i])?;
+        let table = rows.table(Some(std::slice::from_ref(&names[i])), &work.pool)?;
+        let column = Column::describe(&table, &names[i], &drawing)?;
         work.progress.advance(1);
         Ok(column)
     });
@@ -187,25 +222,52 @@ fn describe(table: &Table, work: &Work) -> Result<Vec<Column>, StageError> {
 
 /// Returns how many rows equal an earlier one in all columns but the id. Rows are compared by a 64-bit
 /// mix of their cells, so that a table of a million rows is miscounted once in some ten million.
-fn duplicate_rows(columns: &[Column], n_rows: usize, work: &Work) -> Result<usize, Cancelled> {
-    let compared: Vec<&Column> = columns.iter().filter(|c| !c.is_id).collect();
-    work.check()?;
+fn duplicate_rows(rows: &Rows, work: &Work) -> Result<usize, StageError> {
+    let id = rows.id_name();
+    let names = rows.schema().fields().iter().map(|f| f.name());
+    let compared: Vec<String> = names.filter(|n| Some(*n) != id.as_ref()).cloned().collect();
     if compared.is_empty() {
         return Ok(0);
     }
-    let mixed = work.pool.map_chunks(n_rows, |rows| {
-        let row_mix = |row| compared.iter().fold(0, |hash, column| mix(hash ^ column.cell(row)));
-        rows.map(row_mix).collect::<Vec<u64>>()
-    });
+    let mixed = rows.map(Some(&compared), &work.pool, |chunk| -> Result<_, StageError> {
+        work.check()?;
+        let mut mixed = vec![0; chunk.n_rows()];
+        chunk.batch().columns().iter().for_each(|column| mix_in(&mut mixed, column));
+        Ok(mixed)
+    })?;
     let mut mixed = mixed.concat();
     mixed.sort_unstable();
-    Ok(n_rows - mixed.chunk_by(|a, b| a == b).count())
+    Ok(rows.n_rows() - mixed.chunk_by(|a, b| a == b).count())
 }
 
-/// A bijective mix of 64 bits (the finaliser of MurmurHash3), after a step that moves zero.
-fn mix(value: u64) -> u64 {
-    let mut x = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    x = (x ^ (x >> 33)).wrapping_mul(0xFF51_AFD7_ED55_8CCD);
-    x = (x ^ (x >> 33)).wrapping_mul(0xC4CE_B9FE_1A85_EC53);
-    x ^ (x >> 33)
+/// Mixes the cells of a column into those of its rows; missing ones and NaN are equal.
+fn mix_in(mixed: &mut [u64], column: &ArrayRef) {
+    let mut take = |cells: &mut dyn Iterator<Item = u64>| {
+        mixed.iter_mut().zip(cells).for_each(|(mixed, cell)| *mixed = mix(*mixed ^ cell));
+    };
+    const NONE: u64 = 0x7FF8_0000_0000_0000;
+    let float = |v: f64| if v.is_nan() { NONE } else { (v + 0.0).to_bits() };
+    match column.data_type() {
+        DataType::Utf8 => {
+            let texts = column.as_string::<i32>().iter();
+            take(&mut texts.map(|text| text.map_or(NONE, mark)));
+        }
+        DataType::Float64 => {
+            take(&mut column.as_primitive::<Float64Type>().iter().map(|v| v.map_or(NONE, float)));
+        }
+        DataType::Int64 => {
+            let cells = column.as_primitive::<Int64Type>().iter();
+            take(&mut cells.map(|v| v.map_or(NONE, |v| v as u64)));
+        }
+        _ => match compute::cast(column, &DataType::Int64) {
+            Ok(cast) => {
+                let cells = cast.as_primitive::<Int64Type>().iter();
+                take(&mut cells.map(|v| v.map_or(NONE, |v| v as u64)));
+            }
+            Err(_) => {
+                let text = |row| array_value_to_string(column, row).unwrap_or_default();
+                take(&mut (0..column.len()).map(|row| mark(&text(row))));
+            }
+        },
+    }
 }

@@ -112,7 +112,8 @@ pub fn missing_column(port: &str, column: &str, names: &[String]) -> StageError 
 }
 
 fn data_error(error: &ExprError, table: &Table, what: &str) -> StageError {
-    let row = error.row.map(|row| format!(" in row {row}{}", id_of_row(table, row)));
+    let told = |row| format!(" in row {}{}", table.first_row() + row, id_of_row(table, row));
+    let row = error.row.map(told);
     let help = if error.help.is_empty() { String::new() } else { format!("; {}", error.help) };
     StageError::Data(format!("{what}: {}{}{help}", error.message, row.unwrap_or_default()))
 }

@@ -136,12 +136,25 @@ impl Kind for FeaturesDerive {
         let Some(recipe) = recipe.filter(|_| problems.is_empty()) else {
             return Err(StageError::Internal("unchecked expressions".to_string()));
         };
-        let table = ctx.table("table")?;
-        recipe.fits(&table.schema())?;
-        let mut notes = Vec::new();
-        let table = recipe.apply(&table, ctx.work, &mut notes)?;
-        notes.into_iter().for_each(|note| ctx.note(note));
-        ctx.write("table", &table)
+        let rows = ctx.rows("table")?;
+        recipe.fits(rows.schema())?;
+        let work = ctx.work;
+        work.progress.set_total(rows.n_rows() as u64);
+        let derived = |chunk: Table| {
+            let derived = recipe.apply(&chunk, work);
+            work.progress.advance(chunk.n_rows() as u64);
+            derived
+        };
+        let (none, mut told) = derived(rows.none())?;
+        let mut sink = ctx.table_sink("table", none.schema())?;
+        rows.fold(None, &work.pool, derived, |(table, part)| {
+            told.add(&part);
+            sink.push_table(&table)
+        })?;
+        let n_rows = sink.finish()?;
+        ctx.set_rows("table", n_rows);
+        told.notes().into_iter().for_each(|note| ctx.note(note));
+        Ok(())
     }
 }
 
@@ -235,36 +248,26 @@ impl Recipe {
     }
 
     /// Computes the new table.
-    fn apply(
-        &self,
-        table: &Table,
-        work: &Work,
-        notes: &mut Vec<String>,
-    ) -> Result<Table, StageError> {
+    fn apply(&self, table: &Table, work: &Work) -> Result<(Table, Told), StageError> {
         let id = table.id_name();
+        let mut told = Told::default();
         let mut now = table.clone();
-        work.progress.set_total(self.columns.len() as u64 + 1);
         for (name, expr) in &self.columns {
             if Some(name) == id.as_ref() {
                 return Err(StageError::Data(format!("{}; choose another name", id_is_kept(name))));
             }
             let what = format!("column `{name}`");
             let values = expressions::eval(expr, &now, "table", &what, work)?;
-            notes.extend(odd_values(name, &values));
-            now = with_column(&now, name, values)?;
-            work.progress.advance(1);
+            told.odd.push((name.clone(), n_odd(&values)));
+            now = with_column(&now, name, values)?.at_row(table.first_row());
         }
+        told.n_rows = now.n_rows();
         if let Some(filter) = &self.filter {
             let keep = expressions::condition(filter, &now, "table", "`where`", work)?;
-            let n_before = now.n_rows();
             now = now.filter(&keep)?;
-            let n_left_out = n_before - now.n_rows();
-            if n_left_out > 0 {
-                notes.push(format!("`where` left out {n_left_out} of {n_before} rows"));
-            }
+            told.n_left_out = told.n_rows - now.n_rows();
         }
-        work.progress.advance(1);
-        self.shaped(&now, id.as_deref())
+        Ok((self.shaped(&now, id.as_deref())?, told))
     }
 
     /// Selects, drops and renames.
@@ -382,17 +385,43 @@ fn with_column(table: &Table, name: &str, values: ArrayRef) -> Result<Table, Sta
     Ok(Table::from_batch(batch.map_err(crate::frame::FrameError::from)?))
 }
 
-/// A division by zero is infinite or not a number, which later stages do not expect: worth a word.
-fn odd_values(name: &str, values: &ArrayRef) -> Option<String> {
-    let floats = values.as_primitive_opt::<Float64Type>()?;
-    let n_odd = floats.iter().flatten().filter(|v| !v.is_finite()).count();
-    (n_odd > 0).then(|| {
-        format!(
-            "column `{name}` has {n_odd} of {} values that are infinite or not a number; \
-             `x / nullif(y, 0)` gives null instead",
-            values.len()
-        )
-    })
+/// What is worth a word once all chunks are done.
+#[derive(Default)]
+struct Told {
+    n_rows: usize,
+    /// Values of each new column that are infinite or not a number.
+    odd: Vec<(String, usize)>,
+    n_left_out: usize,
+}
+
+impl Told {
+    /// Takes in what another chunk of the same recipe tells.
+    fn add(&mut self, other: &Told) {
+        self.n_rows += other.n_rows;
+        self.n_left_out += other.n_left_out;
+        self.odd.iter_mut().zip(&other.odd).for_each(|((_, n), (_, more))| *n += more);
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let odd = self.odd.iter().filter(|(_, n)| *n > 0).map(|(name, n)| {
+            format!(
+                "column `{name}` has {n} of {} values that are infinite or not a number; \
+                 `x / nullif(y, 0)` gives null instead",
+                self.n_rows
+            )
+        });
+        let mut notes: Vec<String> = odd.collect();
+        if self.n_left_out > 0 {
+            notes.push(format!("`where` left out {} of {} rows", self.n_left_out, self.n_rows));
+        }
+        notes
+    }
+}
+
+/// A division by zero is infinite or not a number, which later stages do not expect.
+fn n_odd(values: &ArrayRef) -> usize {
+    let floats = values.as_primitive_opt::<Float64Type>();
+    floats.map_or(0, |floats| floats.iter().flatten().filter(|v| !v.is_finite()).count())
 }
 
 #[cfg(test)]

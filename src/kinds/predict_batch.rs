@@ -2,6 +2,7 @@
 //! answers, nor which columns it reads before the model is there.
 
 use crate::{
+    frame::Table,
     kinds::classify_common::Classifier,
     stage::{
         ctx::StageCtx,
@@ -59,9 +60,20 @@ impl Kind for PredictBatch {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let classifier = Classifier::from_table(&ctx.table("model")?)?;
-        let table = ctx.table("table")?;
-        let p = classifier.predict(&table, ctx.work)?;
-        let (id, ids) = table.id()?;
-        ctx.write("predictions", &classifier.predictions((&id, ids), &p, None)?)
+        let rows = ctx.rows("table")?;
+        let work = ctx.work;
+        work.progress.set_total(rows.n_rows() as u64);
+        let answer = |chunk: Table| -> Result<Table, StageError> {
+            let p = classifier.predict(&chunk, work)?;
+            let (id, ids) = chunk.id()?;
+            work.progress.advance(chunk.n_rows() as u64);
+            classifier.predictions((&id, ids), &p, None)
+        };
+        let mut sink = ctx.table_sink("predictions", answer(rows.none())?.schema())?;
+        let columns = classifier.preparation.columns_in(&rows);
+        rows.fold(Some(&columns), &work.pool, answer, |table| sink.push_table(&table))?;
+        let n_rows = sink.finish()?;
+        ctx.set_rows("predictions", n_rows);
+        Ok(())
     }
 }

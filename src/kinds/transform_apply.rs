@@ -2,7 +2,7 @@
 //! It learns nothing itself.
 
 use crate::{
-    kinds::{prepare::model, transform_fit::matrix_table},
+    kinds::{prepare::model, transform_fit::write_matrix},
     stage::{
         ctx::StageCtx,
         error::StageError,
@@ -58,8 +58,7 @@ impl Kind for TransformApply {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let preparation = model::read(ctx.table("model"), "model")?;
-        let table = ctx.table("table")?;
-        let matrix = preparation.apply(&table, ctx.work)?;
-        ctx.write("matrix", &matrix_table(&table, &preparation, &matrix)?)
+        let rows = ctx.rows("table")?;
+        write_matrix(ctx, &rows, &preparation)
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use crate::{
-    frame::Table,
+    frame::{Rows, Table},
     kinds::prepare::{self, Preparation, Settings},
     ml::Matrix,
     stage::{
@@ -96,12 +96,11 @@ impl Kind for TransformFit {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let settings = settings(ctx.raw_params())?;
-        let table = ctx.table("table")?;
-        let rows: Vec<usize> = (0..table.n_rows()).collect();
-        let (preparation, notes) = Preparation::fit(&table, &rows, &settings, ctx.work)?;
-        let matrix = preparation.apply(&table, ctx.work)?;
+        let rows = ctx.rows("table")?;
+        ctx.hold(rows.largest_column() * prepare::LEARNT, "the largest column, in order")?;
+        let (preparation, notes) = Preparation::fit_all(&rows, &settings, ctx.work)?;
         notes.into_iter().for_each(|note| ctx.note(note));
-        ctx.write("matrix", &matrix_table(&table, &preparation, &matrix)?)?;
+        write_matrix(ctx, &rows, &preparation)?;
         ctx.write("model", &preparation.to_table()?)
     }
 }
@@ -112,8 +111,31 @@ fn settings(params: &Value) -> Result<Settings, StageError> {
     settings.or_both(NUMERIC, CATEGORICAL)
 }
 
+/// Writes the matrix of all rows, chunk by chunk.
+///
+/// # Errors
+/// If a row has a value without a feature, or the sink fails.
+pub fn write_matrix(
+    ctx: &mut StageCtx<'_>,
+    rows: &Rows,
+    preparation: &Preparation,
+) -> Result<(), StageError> {
+    let work = ctx.work;
+    let features = |chunk: Table| -> Result<Table, StageError> {
+        let matrix = preparation.apply(&chunk, work)?;
+        work.progress.advance(chunk.n_rows() as u64);
+        matrix_table(&chunk, preparation, &matrix)
+    };
+    let mut sink = ctx.table_sink("matrix", features(rows.none())?.schema())?;
+    let columns = preparation.columns_in(rows);
+    rows.fold(Some(&columns), &work.pool, features, |table| sink.push_table(&table))?;
+    let n_rows = sink.finish()?;
+    ctx.set_rows("matrix", n_rows);
+    Ok(())
+}
+
 /// Puts the id before the features. A feature that is called like the id steps aside.
-pub fn matrix_table(
+fn matrix_table(
     table: &Table,
     preparation: &Preparation,
     matrix: &Matrix,

@@ -8,11 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ml::{
-        Matrix, eigen,
-        error::{MlError, check_finite},
-        math,
-    },
+    ml::{Matrix, eigen, error::MlError, math},
     stage::work::Work,
 };
 
@@ -50,47 +46,51 @@ impl Pca {
     /// If there are fewer than two rows, a value is not finite, nothing varies, or more components are
     /// asked for than rows or features.
     pub fn fit(x: &Matrix, keep: Keep, whiten: bool, work: &Work) -> Result<Pca, MlError> {
-        let (n, d) = (x.n_rows(), x.n_cols());
-        if n < 2 {
-            return Err(MlError::TooFew {
-                what: "rows for principal components",
-                needed: 2,
-                got: n,
-            });
+        let all = InMemory { x, work };
+        Pca::fit_chunks(&all, x.n_rows(), x.n_cols(), keep, whiten, work)?
+    }
+
+    /// Learns the components of `n_rows` rows of `n_features` that come chunk by chunk, twice. The bits are those of
+    /// [`Pca::fit`].
+    ///
+    /// # Errors
+    /// The outer ones are those of `chunks`, the inner ones those of [`Pca::fit`].
+    pub fn fit_chunks<C: Chunks>(
+        chunks: &C,
+        n_rows: usize,
+        n_features: usize,
+        keep: Keep,
+        whiten: bool,
+        work: &Work,
+    ) -> Result<Result<Pca, MlError>, C::Error> {
+        if let Err(error) = check(n_rows, n_features, keep) {
+            return Ok(Err(error));
         }
-        let n_most = n.min(d);
-        if let Keep::Components(asked) = keep
-            && asked > n_most
-        {
-            let why =
-                format!("{asked} asked for, but {n} rows of {d} features have {n_most} at most");
-            return Err(MlError::Parameter { name: "components", why });
-        }
-        check_finite(x)?;
-        let mean = means(x, work);
-        work.check()?;
-        let eigen = eigen::symmetric(&covariance(x, &mean, work)?)?;
-        // Rounding may leave the smallest eigenvalues just below zero.
-        let variance: Vec<f64> = eigen.values.iter().map(|v| v.max(0.0)).collect();
-        let total: f64 = variance.iter().sum();
-        if total <= 0.0 {
-            return Err(MlError::Numeric(
-                "every feature is constant, so there are no principal components".to_string(),
-            ));
-        }
-        let variance_ratio: Vec<f64> = variance.iter().map(|v| v / total).collect();
-        let n_kept = match keep {
-            Keep::All => n_most,
-            Keep::Components(asked) => asked,
-            Keep::Variance(share) => enough(&variance_ratio, share).min(n_most),
+        let (d, mut sums) = (n_features, None);
+        let finite_sums = |first_row: usize, rows: &[f64]| {
+            work.check()?;
+            match rows.iter().position(|v| !v.is_finite()) {
+                None => Ok(column_sums(rows, d)),
+                Some(at) => Err(MlError::NotFinite { row: first_row + at / d, column: at % d }),
+            }
         };
-        Ok(Pca {
-            mean,
-            components: (0..n_kept).map(|i| signed(eigen.vectors.row(i))).collect(),
-            variance: variance[..n_kept].to_vec(),
-            variance_ratio: variance_ratio[..n_kept].to_vec(),
-            whiten,
-        })
+        if let Err(error) = chunks.fold(&finite_sums, &mut |part| add(&mut sums, part))? {
+            return Ok(Err(error));
+        }
+        let sums = sums.unwrap_or_default();
+        let mean: Vec<f64> = sums.into_iter().map(|s| s / n_rows as f64).collect();
+        let mut sums = None;
+        let products = |_, rows: &[f64]| {
+            work.check()?;
+            Ok(products(rows, &mean))
+        };
+        if let Err(error) = chunks.fold(&products, &mut |part| add(&mut sums, part))? {
+            return Ok(Err(error));
+        }
+        let divisor = (n_rows - 1) as f64;
+        let sums = sums.unwrap_or_else(|| vec![0.0; d * d]);
+        let covariance = Matrix::new(d, d, sums.into_iter().map(|s| s / divisor).collect());
+        Ok(components(mean, &covariance, n_rows.min(d), keep, whiten))
     }
 
     /// Returns the components of every row, shape `(n_rows, n_components)`.
@@ -140,47 +140,120 @@ fn enough(ratios: &[f64], share: f64) -> usize {
     ratios.iter().take_while(within).count() + 1
 }
 
-fn means(x: &Matrix, work: &Work) -> Vec<f64> {
-    let sums = work.pool.fold_chunks(
-        x.n_rows(),
-        |rows| {
-            let mut sums = vec![0.0; x.n_cols()];
-            for i in rows {
-                sums.iter_mut().zip(x.row(i)).for_each(|(s, v)| *s += v);
-            }
-            sums
-        },
-        add,
-    );
-    sums.unwrap_or_default().into_iter().map(|s| s / x.n_rows() as f64).collect()
+/// Computes something of the rows of a chunk, which stand one after the other in the slice; the number counts those before.
+pub type OfRows<'a> = dyn Fn(usize, &[f64]) -> Result<Vec<f64>, MlError> + Sync + 'a;
+
+/// Rows of features that come chunk by chunk, as often as somebody asks.
+pub trait Chunks {
+    /// Why they cannot be read.
+    type Error;
+
+    /// Computes `f` of each chunk and hands the results to `take` in chunk order. The inner error is the first of `f`.
+    ///
+    /// # Errors
+    /// If the rows cannot be read.
+    fn fold(
+        &self,
+        f: &OfRows<'_>,
+        take: &mut dyn FnMut(Vec<f64>),
+    ) -> Result<Result<(), MlError>, Self::Error>;
 }
 
-/// The covariance (ddof 1); the lower triangle only.
-fn covariance(x: &Matrix, mean: &[f64], work: &Work) -> Result<Matrix, MlError> {
-    let d = x.n_cols();
-    let sums = work.pool.fold_chunks(
-        x.n_rows(),
-        |rows| {
-            let mut sums = vec![0.0; d * d];
-            let mut centred = vec![0.0; 4 * d];
-            for start in rows.clone().step_by(4) {
-                // Four rows a time: the triangle is read and written once for all of them. Rows past the
-                // end count as zeros.
-                centred.fill(0.0);
-                for (i, c) in
-                    (start..rows.end.min(start + 4)).zip(centred.chunks_exact_mut(d.max(1)))
-                {
-                    c.iter_mut().zip(x.row(i)).zip(mean).for_each(|((c, v), m)| *c = v - m);
-                }
-                add_products(&mut sums, &centred, d);
-            }
-            sums
-        },
-        add,
-    );
-    work.check()?;
-    let divisor = (x.n_rows() - 1) as f64;
-    Ok(Matrix::new(d, d, sums.unwrap_or_default().into_iter().map(|s| s / divisor).collect()))
+struct InMemory<'a> {
+    x: &'a Matrix,
+    work: &'a Work,
+}
+
+impl Chunks for InMemory<'_> {
+    type Error = MlError;
+
+    fn fold(
+        &self,
+        f: &OfRows<'_>,
+        take: &mut dyn FnMut(Vec<f64>),
+    ) -> Result<Result<(), MlError>, MlError> {
+        let d = self.x.n_cols();
+        let parts = self.work.pool.map_chunks(self.x.n_rows(), |rows| {
+            f(rows.start, &self.x.data()[rows.start * d..rows.end * d])
+        });
+        for part in parts {
+            take(part?);
+        }
+        Ok(Ok(()))
+    }
+}
+
+fn check(n_rows: usize, n_features: usize, keep: Keep) -> Result<(), MlError> {
+    if n_rows < 2 {
+        let what = "rows for principal components";
+        return Err(MlError::TooFew { what, needed: 2, got: n_rows });
+    }
+    let n_most = n_rows.min(n_features);
+    match keep {
+        Keep::Components(asked) if asked > n_most => {
+            let why = format!(
+                "{asked} asked for, but {n_rows} rows of {n_features} features have {n_most} at most"
+            );
+            Err(MlError::Parameter { name: "components", why })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn components(
+    mean: Vec<f64>,
+    covariance: &Matrix,
+    n_most: usize,
+    keep: Keep,
+    whiten: bool,
+) -> Result<Pca, MlError> {
+    let eigen = eigen::symmetric(covariance)?;
+    // Rounding may leave the smallest eigenvalues just below zero.
+    let variance: Vec<f64> = eigen.values.iter().map(|v| v.max(0.0)).collect();
+    let total: f64 = variance.iter().sum();
+    if total <= 0.0 {
+        return Err(MlError::Numeric(
+            "every feature is constant, so there are no principal components".to_string(),
+        ));
+    }
+    let variance_ratio: Vec<f64> = variance.iter().map(|v| v / total).collect();
+    let n_kept = match keep {
+        Keep::All => n_most,
+        Keep::Components(asked) => asked,
+        Keep::Variance(share) => enough(&variance_ratio, share).min(n_most),
+    };
+    Ok(Pca {
+        mean,
+        components: (0..n_kept).map(|i| signed(eigen.vectors.row(i))).collect(),
+        variance: variance[..n_kept].to_vec(),
+        variance_ratio: variance_ratio[..n_kept].to_vec(),
+        whiten,
+    })
+}
+
+fn column_sums(rows: &[f64], d: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; d];
+    for row in rows.chunks_exact(d.max(1)) {
+        sums.iter_mut().zip(row).for_each(|(s, v)| *s += v);
+    }
+    sums
+}
+
+/// The products of deviations of all pairs of columns, summed; the lower triangle only.
+fn products(rows: &[f64], mean: &[f64]) -> Vec<f64> {
+    let d = mean.len();
+    let mut sums = vec![0.0; d * d];
+    let mut centred = vec![0.0; 4 * d];
+    for four in rows.chunks(4 * d.max(1)) {
+        // Four rows a time: the triangle is read and written once for all of them. Rows past the
+        // end count as zeros.
+        centred.fill(0.0);
+        for (row, c) in four.chunks_exact(d.max(1)).zip(centred.chunks_exact_mut(d.max(1))) {
+            c.iter_mut().zip(row).zip(mean).for_each(|((c, v), m)| *c = v - m);
+        }
+        add_products(&mut sums, &centred, d);
+    }
+    sums
 }
 
 /// Adds the products of all pairs of columns of four rows to the lower triangle.
@@ -197,9 +270,11 @@ fn add_products(sums: &mut [f64], four: &[f64], d: usize) {
     }
 }
 
-fn add(mut a: Vec<f64>, b: Vec<f64>) -> Vec<f64> {
-    a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-    a
+fn add(total: &mut Option<Vec<f64>>, part: Vec<f64>) {
+    match total {
+        None => *total = Some(part),
+        Some(total) => total.iter_mut().zip(part).for_each(|(a, b)| *a += b),
+    }
 }
 
 /// Returns the vector or its negative, so that its largest entry (the first of equal ones) is positive.
@@ -269,8 +344,12 @@ mod tests {
         let x = sample(400, 5, 2);
         let work = Work::alone(1);
         let out = Pca::fit(&x, Keep::All, true, &work).unwrap().apply(&x, &work).unwrap();
-        let mean = means(&out, &work);
-        let covariance = covariance(&out, &mean, &work).unwrap();
+        let n = out.n_rows() as f64;
+        let mean: Vec<f64> =
+            column_sums(out.data(), out.n_cols()).into_iter().map(|s| s / n).collect();
+        let d = out.n_cols();
+        let sums = products(out.data(), &mean).into_iter().map(|s| s / (n - 1.0));
+        let covariance = Matrix::new(d, d, sums.collect());
         for i in 0..5 {
             for j in 0..=i {
                 let expected = f64::from(u8::from(i == j));

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{self, Read, Write},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use arrow::datatypes::SchemaRef;
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::{
-    base::hash::ContentHash,
+    base::{hash::ContentHash, memory::Lease},
     frame::{self, FrameError, Rows, Table, rows::Origin},
     stage::{
         error::StageError,
@@ -23,6 +23,9 @@ use crate::{
         work::Work,
     },
 };
+
+/// How many times its own size a table takes in memory while something is computed of it: itself, and a matrix of it.
+const TABLE_AND_WORK: u64 = 2;
 
 /// Opens an input's bytes.
 type Opener = dyn Fn() -> io::Result<File> + Send + Sync;
@@ -160,6 +163,8 @@ pub struct StageCtx<'a> {
     params: &'a Value,
     arrivals: &'a Arrivals,
     outputs: &'a mut dyn Outputs,
+    /// What the stage holds of the run's budget of memory.
+    lease: Mutex<Lease>,
 }
 
 impl<'a> StageCtx<'a> {
@@ -170,7 +175,7 @@ impl<'a> StageCtx<'a> {
         arrivals: &'a Arrivals,
         outputs: &'a mut dyn Outputs,
     ) -> StageCtx<'a> {
-        StageCtx { work, params, arrivals, outputs }
+        StageCtx { work, params, arrivals, outputs, lease: Mutex::default() }
     }
 
     /// Returns the canonical parameters as the kind's own struct. Defaults are filled in already.
@@ -197,15 +202,35 @@ impl<'a> StageCtx<'a> {
         self.arrivals.single.get(port)
     }
 
-    /// Reads the table on a required input.
+    /// Reads the table on a required input into memory, which takes its place in the run's budget: room for the table and
+    /// for what is made of it.
     ///
     /// # Errors
-    /// If the bytes are damaged.
+    /// If the bytes are damaged, or the budget is too small for them.
     pub fn table(&self, port: &str) -> Result<Table, StageError> {
         let input = self
             .input(port)
             .ok_or_else(|| StageError::Internal(format!("input `{port}` is not connected")))?;
+        if self.work.pool.memory().limit().is_some() {
+            let rows = input.rows()?;
+            let what = format!("the {} rows of `{port}` in memory", rows.n_rows());
+            self.hold(rows.n_bytes_in_memory().saturating_mul(TABLE_AND_WORK), &what)?;
+        }
         Ok(input.table()?)
+    }
+
+    /// Takes bytes out of the run's budget of memory until the stage ends; waits while other stages hold too much of it.
+    ///
+    /// # Errors
+    /// [`StageError::Data`] naming what is needed and what is allowed, if it can never be had.
+    pub fn hold(&self, n_bytes: u64, what: &str) -> Result<(), StageError> {
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        let stopped = || self.work.cancel.is_cancelled();
+        let taken = self.work.pool.memory().take(&mut lease, n_bytes, &stopped);
+        taken.map_err(|too_little| {
+            StageError::Data(format!("{too_little}: {what}; allow more with `--memory`"))
+        })?;
+        Ok(self.work.check()?)
     }
 
     /// Opens the table on a required input as a stream of chunks.
@@ -217,6 +242,22 @@ impl<'a> StageCtx<'a> {
             .input(port)
             .ok_or_else(|| StageError::Internal(format!("input `{port}` is not connected")))?;
         Ok(input.rows()?)
+    }
+
+    /// Reads the first rows of the table on a required input.
+    ///
+    /// # Errors
+    /// If the bytes are damaged.
+    pub fn head(&self, port: &str, n_rows: usize) -> Result<Table, StageError> {
+        let input = self
+            .input(port)
+            .ok_or_else(|| StageError::Internal(format!("input `{port}` is not connected")))?;
+        Ok(match &input.bytes {
+            InputBytes::File(open) => {
+                frame::parquet::read_head(open().map_err(FrameError::from)?, n_rows)
+            }
+            InputBytes::Memory(bytes) => frame::parquet::read_head(bytes.clone(), n_rows),
+        }?)
     }
 
     /// Reads the table on an optional input.

@@ -18,6 +18,7 @@ mod golden;
 mod habits;
 mod hostile;
 mod identity;
+mod memory;
 mod moving;
 mod plan;
 mod predict;

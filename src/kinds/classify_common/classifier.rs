@@ -75,7 +75,8 @@ impl Classifier {
     /// cancelled; the text names column and row.
     pub fn predict(&self, table: &Table, work: &Work) -> Result<Matrix, StageError> {
         let x = self.preparation.apply(table, work)?;
-        self.model.predict(&x, work).map_err(|error| self.explain(error, |row| row))
+        let row_of = |row| table.first_row() + row;
+        self.model.predict(&x, work).map_err(|error| self.explain(error, row_of))
     }
 
     /// Names feature and row in an error about a value.

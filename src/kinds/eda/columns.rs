@@ -2,7 +2,7 @@
 //! It does not know what other columns say.
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray},
+    array::{Array, ArrayRef, AsArray, StringArray},
     compute,
     datatypes::{DataType, Date32Type, Int64Type, TimeUnit, TimestampMicrosecondType},
 };
@@ -12,8 +12,11 @@ use crate::{
         FrameError, Table,
         table::{is_numeric, type_word},
     },
-    kinds::page::number,
-    ml::stats::{Levels, Moments, Numbers, Order, moments, quantile},
+    kinds::{
+        eda::histograms::{Drawing, Shape},
+        page::number,
+    },
+    ml::stats::{Levels, Moments, Numbers, Order, levels, moments, quantile},
 };
 
 /// The percentiles of the `columns` artifact between minimum and maximum.
@@ -44,6 +47,8 @@ pub struct Column {
     pub values: Values,
     /// Figures of numbers and dates.
     pub spread: Option<Spread>,
+    /// Histograms of numbers and dates.
+    pub shape: Shape,
 }
 
 /// The values of a column, by what can be computed of them.
@@ -67,9 +72,9 @@ pub enum Values {
     Date {
         /// Whether there is a time of day.
         with_time: bool,
-        /// Days by row; NaN is missing.
+        /// Days by row, where somebody wants them; NaN is missing.
         days: Vec<f64>,
-        /// Their order.
+        /// Their order, likewise.
         order: Order,
     },
     /// Text.
@@ -98,11 +103,13 @@ pub struct Spread {
 }
 
 impl Column {
-    /// Describes the column `name`.
+    /// Describes the column `name`. Of a column of more than [`EXACT_ROWS`] rows all figures are exact, but the values that
+    /// are kept for correlations are those of some rows ([`step`]), and of more than [`MANY_LEVELS`] levels only
+    /// the most frequent are kept.
     ///
     /// # Errors
     /// If Arrow cannot convert its values.
-    pub fn describe(table: &Table, name: &str) -> Result<Column, FrameError> {
+    pub fn describe(table: &Table, name: &str, drawing: &Drawing) -> Result<Column, FrameError> {
         let array = table.column(name)?;
         let mut column = Column {
             name: name.to_string(),
@@ -115,17 +122,15 @@ impl Column {
             top: None,
             values: Values::Other,
             spread: None,
+            shape: Shape::default(),
         };
         match array.data_type() {
-            DataType::Utf8 => {
-                let texts = array.as_string::<i32>();
-                column.set_levels(Levels::of(texts.iter()));
-            }
-            DataType::Boolean => column.set_booleans(array, table)?,
+            DataType::Utf8 => column.set_texts(array.as_string::<i32>(), drawing),
+            DataType::Boolean => column.set_booleans(array, table, drawing)?,
             DataType::Date32 | DataType::Timestamp(TimeUnit::Microsecond, _) => {
-                column.set_dates(array)
+                column.set_dates(array, drawing)
             }
-            other if is_numeric(other) => column.set_numbers(array, table)?,
+            other if is_numeric(other) => column.set_numbers(array, table, drawing)?,
             _ => {}
         }
         Ok(column)
@@ -157,23 +162,19 @@ impl Column {
         }
     }
 
-    /// Returns the order of a numeric or date column.
-    pub fn order(&self) -> Option<&Order> {
-        match &self.values {
-            Values::Number { numbers, .. } => Some(numbers.order()),
-            Values::Date { order, .. } => Some(order),
-            _ => None,
+    fn set_texts(&mut self, texts: &StringArray, drawing: &Drawing) {
+        let step = drawing.step(texts.len());
+        if step == 1 {
+            return self.set_levels(Levels::of(texts.iter()));
         }
-    }
-
-    /// Returns a number that is equal for equal values of the column; missing values are equal.
-    pub fn cell(&self, row: usize) -> u64 {
-        match &self.values {
-            Values::Number { numbers, .. } => float_cell(numbers.values()[row]),
-            Values::Date { days, .. } => float_cell(days[row]),
-            Values::Boolean { levels, .. } | Values::Text(levels) => u64::from(levels.codes[row]),
-            Values::Other => 0,
-        }
+        let distinct = levels::distinct(texts.iter());
+        let mut levels = match distinct <= MANY_LEVELS {
+            true => Levels::of(texts.iter()),
+            false => Levels::most_frequent(texts.iter(), KEPT_LEVELS),
+        };
+        levels.codes = levels.codes.iter().step_by(step).copied().collect();
+        self.set_levels(levels);
+        self.distinct = distinct;
     }
 
     fn set_levels(&mut self, levels: Levels) {
@@ -182,19 +183,25 @@ impl Column {
         self.values = Values::Text(levels);
     }
 
-    fn set_booleans(&mut self, array: &ArrayRef, table: &Table) -> Result<(), FrameError> {
+    fn set_booleans(
+        &mut self,
+        array: &ArrayRef,
+        table: &Table,
+        drawing: &Drawing,
+    ) -> Result<(), FrameError> {
         let words = array.as_boolean().iter().map(|v| v.map(|v| if v { "true" } else { "false" }));
         self.set_levels(Levels::of(words));
         let values = table.floats(&self.name)?;
-        let order = Order::of(&values);
-        self.spread = Some(spread(&order));
-        if let Values::Text(levels) = std::mem::replace(&mut self.values, Values::Other) {
-            self.values = Values::Boolean { levels, numbers: Numbers::new(values, order) };
+        self.spread = Some(spread(&Order::of_values(&values).sorted));
+        let step = drawing.step(values.len());
+        if let Values::Text(mut levels) = std::mem::replace(&mut self.values, Values::Other) {
+            levels.codes = levels.codes.iter().step_by(step).copied().collect();
+            self.values = Values::Boolean { levels, numbers: kept(values, step) };
         }
         Ok(())
     }
 
-    fn set_dates(&mut self, array: &ArrayRef) {
+    fn set_dates(&mut self, array: &ArrayRef, drawing: &Drawing) {
         let with_time = *array.data_type() != DataType::Date32;
         let days: Vec<f64> = if with_time {
             let times = array.as_primitive::<TimestampMicrosecondType>().iter();
@@ -203,26 +210,53 @@ impl Column {
             let dates = array.as_primitive::<Date32Type>().iter();
             dates.map(|v| v.map_or(f64::NAN, f64::from)).collect()
         };
-        let order = Order::of(&days);
+        let mut order = match drawing.keeps_all() {
+            true => Order::of(&days),
+            false => Order::of_values(&days),
+        };
         self.distinct = order.distinct();
         self.top = order.mode().map(|(v, n)| (number::date(v, with_time), n));
-        self.spread = Some(spread(&order));
+        let spread = spread(&order.sorted);
+        self.shape = drawing.shape(&order.sorted, &spread, !with_time);
+        self.spread = Some(spread);
+        let mut days = days;
+        if !drawing.keeps_all() {
+            (days, order) = (Vec::new(), Order::of(&[]));
+        }
         self.values = Values::Date { with_time, days, order };
     }
 
-    fn set_numbers(&mut self, array: &ArrayRef, table: &Table) -> Result<(), FrameError> {
+    fn set_numbers(
+        &mut self,
+        array: &ArrayRef,
+        table: &Table,
+        drawing: &Drawing,
+    ) -> Result<(), FrameError> {
         let whole = array.data_type().is_integer();
         let values = table.floats(&self.name)?;
         self.missing = values.iter().filter(|v| v.is_nan()).count();
         self.infinite = values.iter().filter(|v| v.is_infinite()).count();
-        let order = Order::of(&values);
+        let step = drawing.step(values.len());
+        let order = match step {
+            1 => Order::of(&values),
+            _ => Order::of_values(&values),
+        };
         self.distinct = order.distinct() + infinities(&values);
         self.top = order.mode().map(|(v, n)| (number_text(v, whole), n));
         if whole && order.sorted.iter().any(|v| v.abs() >= EXACT) {
             self.set_exact_integers(array)?;
         }
-        self.spread = Some(spread(&order));
-        self.values = Values::Number { whole, numbers: Numbers::new(values, order) };
+        let spread = spread(&order.sorted);
+        self.shape = drawing.shape(&order.sorted, &spread, whole);
+        self.spread = Some(spread);
+        let numbers = match step {
+            1 => Numbers::new(values, order),
+            _ => {
+                drop(order);
+                kept(values, step)
+            }
+        };
+        self.values = Values::Number { whole, numbers };
         Ok(())
     }
 
@@ -246,8 +280,31 @@ impl Column {
 /// Integers from here on may share an f64 with a neighbour.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-fn spread(order: &Order) -> Spread {
-    let sorted = &order.sorted;
+/// Up to so many rows, correlations are those of all rows.
+pub const EXACT_ROWS: usize = 1 << 20;
+
+/// Of longer tables they are those of about so many, evenly spaced.
+pub const SAMPLE_ROWS: usize = 1 << 18;
+
+/// Levels that a text column of a longer table may have before only the most frequent are kept.
+const MANY_LEVELS: usize = 1 << 16;
+
+/// How many are kept then: as many as a histogram can show.
+const KEPT_LEVELS: usize = 10_000;
+
+/// Returns which rows correlations are computed of: every so many.
+pub fn step(n_rows: usize) -> usize {
+    if n_rows <= EXACT_ROWS { 1 } else { n_rows.div_ceil(SAMPLE_ROWS) }
+}
+
+/// Prepares the values of the rows that are kept for correlations.
+fn kept(values: Vec<f64>, step: usize) -> Numbers {
+    let values: Vec<f64> = values.into_iter().step_by(step).collect();
+    let order = Order::of(&values);
+    Numbers::new(values, order)
+}
+
+fn spread(sorted: &[f64]) -> Spread {
     let quantiles = QUANTILES.map(|q| quantile(sorted, q));
     let (q1, q3) = (quantiles[2], quantiles[4]);
     let fence = 1.5 * (q3 - q1);
@@ -271,10 +328,6 @@ fn infinities(values: &[f64]) -> usize {
     usize::from(values.contains(&f64::INFINITY)) + usize::from(values.contains(&f64::NEG_INFINITY))
 }
 
-fn float_cell(value: f64) -> u64 {
-    if value.is_nan() { f64::NAN.to_bits() } else { (value + 0.0).to_bits() }
-}
-
 /// The shortest text that reads back as the number; integers without a point.
 fn number_text(value: f64, whole: bool) -> String {
     match (whole, value.abs() < 1e16) {
@@ -295,7 +348,7 @@ mod tests {
 
     fn describe(array: ArrayRef) -> Column {
         let table = Table::new(None, vec![("x", array)]).unwrap();
-        Column::describe(&table, "x").unwrap()
+        Column::describe(&table, "x", &Drawing::plain(30)).unwrap()
     }
 
     #[test]

@@ -170,7 +170,7 @@ impl Finder<'_> {
         let share = |accept: &dyn Fn(&str) -> bool| {
             let rows = levels.names.iter().zip(&levels.counts);
             rows.filter(|(text, _)| accept(text)).map(|(_, n)| *n).sum::<usize>() as f64
-                / count as f64
+                / levels.count() as f64
         };
         let numbers = share(&number_like);
         if numbers >= MOSTLY {

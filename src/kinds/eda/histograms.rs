@@ -11,12 +11,12 @@ use crate::{
     kinds::{
         eda::{
             Settings,
-            columns::{Column, Values},
+            columns::{self, Column, Spread, Values},
             figures::CROWD,
         },
         page::scale,
     },
-    ml::stats::{Bin, Order, edges, histogram},
+    ml::stats::{Bin, edges, histogram},
 };
 
 /// What stands for all levels but the most frequent ones.
@@ -47,7 +47,7 @@ pub fn table(columns: &[Column], settings: &Settings) -> Result<Table, FrameErro
     let mut levels: Vec<Option<String>> = Vec::new();
     let mut counts: Vec<i64> = Vec::new();
     for column in columns.iter().filter(|c| !c.is_id) {
-        for bin in bins(column, settings) {
+        for bin in &column.shape.bins {
             names.push(&column.name);
             lower.push(bin.lower);
             upper.push(bin.upper);
@@ -74,58 +74,80 @@ pub fn table(columns: &[Column], settings: &Settings) -> Result<Table, FrameErro
     )
 }
 
-/// Returns the bins of all finite values of a number or date column; none for others.
-pub fn bins(column: &Column, settings: &Settings) -> Vec<Bin> {
-    let Some(order) = column.order() else { return Vec::new() };
-    let (Some(low), Some(high)) = (order.sorted.first(), order.sorted.last()) else {
-        return Vec::new();
-    };
-    bins_between(column, order, (*low, *high), settings)
+/// The histograms of a number or date column; empty for others.
+#[derive(Clone, Debug, Default)]
+pub struct Shape {
+    /// Bins of all finite values.
+    pub bins: Vec<Bin>,
+    /// Bins for a drawing that a few extreme values should not squeeze: those between the quartiles and three interquartile
+    /// ranges around them.
+    pub drawn: Vec<Bin>,
+    /// How many values lie outside of these.
+    pub outside: usize,
 }
 
-/// Returns bins for a drawing that a few extreme values should not squeeze: those between the quartiles
-/// and three interquartile ranges around them, and how many values lie outside.
-pub fn drawn_bins(column: &Column, settings: &Settings) -> (Vec<Bin>, usize) {
-    let (Some(order), Some(spread)) = (column.order(), &column.spread) else {
-        return (Vec::new(), 0);
-    };
-    let (q1, q3) = (spread.quantiles[2], spread.quantiles[4]);
-    let reach = 3.0 * (q3 - q1);
-    if order.sorted.is_empty() || reach == 0.0 || !reach.is_finite() {
-        return (bins(column, settings), 0);
-    }
-    let from = order.sorted.partition_point(|v| *v < q1 - reach);
-    let to = order.sorted.partition_point(|v| *v <= q3 + reach);
-    let (Some(low), Some(high)) = (order.sorted.get(from), order.sorted.get(to - 1)) else {
-        return (bins(column, settings), 0);
-    };
-    let bins = bins_between(column, order, (*low, *high), settings);
-    let inside: usize = bins.iter().map(|b| b.count).sum();
-    (bins, order.sorted.len() - inside)
+/// How histograms are made.
+#[derive(Clone, Copy, Debug)]
+pub struct Drawing {
+    bins: usize,
+    redact: bool,
+    keeps_all: bool,
 }
 
-/// Under `redact` edges are round numbers: those of equal bins would tell minimum and maximum. A column
-/// of one value, or of few rows, has none then.
-fn bins_between(
-    column: &Column,
-    order: &Order,
-    (low, high): (f64, f64),
-    settings: &Settings,
-) -> Vec<Bin> {
-    let whole = match column.values {
-        Values::Number { whole, .. } => whole,
-        Values::Date { with_time, .. } => !with_time,
-        _ => false,
-    };
-    if settings.redact && (low == high || (order.sorted.len() as f64) < CROWD) {
-        return Vec::new();
+impl Drawing {
+    /// As a person asked for; of long columns some rows are kept.
+    pub fn of(settings: &Settings) -> Drawing {
+        Drawing { bins: settings.bins, redact: settings.redact, keeps_all: false }
     }
-    let edges = if settings.redact {
-        scale::round_edges(low, high, settings.bins)
-    } else {
-        edges(low, high, settings.bins, whole)
-    };
-    histogram(&order.sorted, &edges)
+
+    /// So many bins, nothing hidden, and the values of all rows kept.
+    pub fn plain(bins: usize) -> Drawing {
+        Drawing { bins, redact: false, keeps_all: true }
+    }
+
+    /// Tells whether the values of all rows are kept, however many there are.
+    pub fn keeps_all(&self) -> bool {
+        self.keeps_all
+    }
+
+    /// Returns which rows are kept of so many: every so many.
+    pub fn step(&self, n_rows: usize) -> usize {
+        if self.keeps_all { 1 } else { columns::step(n_rows) }
+    }
+
+    /// Makes the histograms of ascending values, which may be `whole` numbers.
+    pub fn shape(&self, sorted: &[f64], spread: &Spread, whole: bool) -> Shape {
+        let (Some(low), Some(high)) = (sorted.first(), sorted.last()) else {
+            return Shape::default();
+        };
+        let bins = self.between(sorted, (*low, *high), whole);
+        let (q1, q3) = (spread.quantiles[2], spread.quantiles[4]);
+        let reach = 3.0 * (q3 - q1);
+        let all = Shape { drawn: bins.clone(), bins, outside: 0 };
+        if reach == 0.0 || !reach.is_finite() {
+            return all;
+        }
+        let from = sorted.partition_point(|v| *v < q1 - reach);
+        let to = sorted.partition_point(|v| *v <= q3 + reach);
+        let inner = (sorted.get(from), to.checked_sub(1).and_then(|last| sorted.get(last)));
+        let (Some(low), Some(high)) = inner else { return all };
+        let drawn = self.between(sorted, (*low, *high), whole);
+        let inside: usize = drawn.iter().map(|b| b.count).sum();
+        Shape { drawn, outside: sorted.len() - inside, ..all }
+    }
+
+    /// Under `redact` edges are round numbers: those of equal bins would tell minimum and maximum. A column
+    /// of one value, or of few rows, has none then.
+    fn between(&self, sorted: &[f64], (low, high): (f64, f64), whole: bool) -> Vec<Bin> {
+        if self.redact && (low == high || (sorted.len() as f64) < CROWD) {
+            return Vec::new();
+        }
+        let edges = match self.redact {
+            true => scale::round_edges(low, high, self.bins),
+            false => edges(low, high, self.bins, whole),
+        };
+        histogram(sorted, &edges)
+    }
 }
 
 /// Returns the most frequent levels of a text or boolean column and the rest as [`OTHER`]. Under
@@ -142,7 +164,9 @@ pub fn top_levels(column: &Column, settings: &Settings) -> Vec<LevelCount> {
             (if hide { format!("level {}", i + 1) } else { name.clone() }, *count)
         })
         .collect();
-    let rest: usize = levels.counts[shown..].iter().sum();
+    // Where there are many levels, only the most frequent are kept.
+    let counted: usize = levels.counts[..shown].iter().sum();
+    let rest = column.count().saturating_sub(counted);
     if rest > 0 {
         out.push((OTHER.to_string(), rest));
     }

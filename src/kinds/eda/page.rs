@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Rows shown of the data.
-const HEAD_ROWS: usize = 10;
+pub const HEAD_ROWS: usize = 10;
 /// Columns shown of the data, and in a heat map: those of wide tables are still in the artifacts.
 const MOST_SHOWN: usize = 40;
 /// Alerts listed; a table of hundreds of columns can have thousands.
@@ -28,8 +28,10 @@ const LEVELS_DRAWN: usize = 8;
 
 /// Everything the page tells of.
 pub struct Profile<'a> {
-    /// The table.
-    pub table: &'a Table,
+    /// The first rows of the table.
+    pub head: &'a Table,
+    /// How many it has.
+    pub n_rows: usize,
     /// Its columns in order.
     pub columns: &'a [Column],
     /// Every pair of columns.
@@ -48,7 +50,7 @@ impl Profile<'_> {
     /// # Errors
     /// If Arrow cannot show a value.
     pub fn html(&self) -> Result<String, FrameError> {
-        let (rows, columns) = (self.table.n_rows(), self.columns.len());
+        let (rows, columns) = (self.n_rows, self.columns.len());
         let subtitle = format!("{} rows, {} columns", number::count(rows), number::count(columns));
         let mut body = self.overview();
         body.push_str(&self.alert_list());
@@ -60,7 +62,7 @@ impl Profile<'_> {
     }
 
     fn overview(&self) -> String {
-        let cells = self.table.n_rows() * self.columns.len();
+        let cells = self.n_rows * self.columns.len();
         let missing: usize = self.columns.iter().map(|c| c.missing).sum();
         let share = if cells == 0 { 0.0 } else { missing as f64 / cells as f64 };
         let of = |severity| self.alerts.iter().filter(|a| a.severity == severity).count();
@@ -68,7 +70,7 @@ impl Profile<'_> {
             number::count(self.columns.iter().filter(|c| test(&c.values)).count())
         };
         page::tiles(&[
-            (number::count(self.table.n_rows()), "rows"),
+            (number::count(self.n_rows), "rows"),
             (kinds(|v| matches!(v, Values::Number { .. })), "numeric columns"),
             (kinds(|v| matches!(v, Values::Text(_) | Values::Boolean { .. })), "text and boolean"),
             (kinds(|v| matches!(v, Values::Date { .. })), "dates and times"),
@@ -252,16 +254,16 @@ impl Profile<'_> {
                 .collect();
             return page::bars(&bars);
         }
-        let (bins, outside) = histograms::drawn_bins(column, self.settings);
+        let (bins, outside) = (&column.shape.drawn, column.shape.outside);
         let (Some(first), Some(last)) = (bins.first(), bins.last()) else { return String::new() };
         let (low, high) = (first.lower, last.upper);
         let label = format!("Histogram of {}", page::cut(&column.name, 60));
         let mut out = match column.values {
             Values::Date { with_time, .. } => {
                 let ticks = scale::date_ticks(low, high, 5);
-                chart::histogram(&bins, &ticks, &label, |v| number::date(v, with_time))
+                chart::histogram(bins, &ticks, &label, |v| number::date(v, with_time))
             }
-            _ => chart::histogram(&bins, &chart::plain_ticks(low, high, 5), &label, number::figure),
+            _ => chart::histogram(bins, &chart::plain_ticks(low, high, 5), &label, number::figure),
         };
         if outside > 0 {
             out.push_str(&note(&format!(
@@ -343,7 +345,7 @@ impl Profile<'_> {
             let lead = "Raw values are left out (<code>redact: true</code>).";
             return Ok(page::section("head", "First rows", lead, ""));
         }
-        let rows = self.table.n_rows().min(HEAD_ROWS);
+        let rows = self.head.n_rows().min(HEAD_ROWS);
         if rows == 0 || self.columns.is_empty() {
             return Ok(String::new());
         }
@@ -351,7 +353,7 @@ impl Profile<'_> {
         let shown = &self.columns[..self.columns.len().min(MOST_SHOWN)];
         let mut cells = vec![Vec::with_capacity(shown.len()); rows];
         for column in shown {
-            let array = self.table.column(&column.name)?;
+            let array = self.head.column(&column.name)?;
             let formatter = ArrayFormatter::try_new(array.as_ref(), &options)?;
             for (row, line) in cells.iter_mut().enumerate() {
                 let text = formatter.value(row).to_string();

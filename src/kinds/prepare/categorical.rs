@@ -60,19 +60,23 @@ pub struct Level {
 const UNKNOWN: u32 = u32::MAX;
 
 impl CategoricalColumn {
-    /// Learns from the given rows of column `name`; `named` says whether a person chose it by name.
+    /// Learns from the given rows of column `name`, or all of them; `named` says whether a person chose it by name.
     ///
     /// # Errors
     /// If the column is missing, has a type without levels, or more than `max_levels` though named.
     pub fn fit(
         table: &Table,
-        rows: &[usize],
+        rows: Option<&[usize]>,
         name: &str,
         named: bool,
         settings: &CategoricalSettings,
     ) -> Result<Learnt<CategoricalColumn>, StageError> {
         let (texts, numbers) = read(table, name)?;
-        let (mut counts, n_missing) = count(&texts, rows);
+        let n_rows = rows.map_or(texts.len(), <[usize]>::len);
+        let (mut counts, n_missing) = match rows {
+            Some(rows) => count(&texts, rows.iter().copied()),
+            None => count(&texts, 0..texts.len()),
+        };
         let declared = settings.categories.get(name);
         order_levels(&mut counts, numbers, declared, name)?;
         let fill = match settings.impute {
@@ -92,7 +96,7 @@ impl CategoricalColumn {
                 }
             }
         }
-        let rare = |count: u64| is_rare(count, rows.len(), settings);
+        let rare = |count: u64| is_rare(count, n_rows, settings);
         let level = |(text, count): &(&str, u64)| Level {
             level: Some((*text).to_string()),
             count: *count,
@@ -110,7 +114,7 @@ impl CategoricalColumn {
             encode: settings.encode,
             unknown: settings.unknown,
         };
-        column.guarded(rows.len(), named, settings.max_levels)
+        column.guarded(n_rows, named, settings.max_levels)
     }
 
     /// Keeps names and ids from becoming thousands of features.
@@ -201,7 +205,9 @@ impl CategoricalColumn {
                 None => of_missing,
             };
             match found {
-                None if self.unknown == Unknown::Error => Err(self.not_known(row, text)),
+                None if self.unknown == Unknown::Error => {
+                    Err(self.not_known(table.first_row() + row, text))
+                }
                 found => Ok(found.unwrap_or(otherwise)),
             }
         };
@@ -241,10 +247,10 @@ fn is_rare(count: u64, n_rows: usize, settings: &CategoricalSettings) -> bool {
 }
 
 /// Counts the levels in the given rows, in no order, and the rows without one.
-fn count<'a>(texts: &'a StringArray, rows: &[usize]) -> (Vec<(&'a str, u64)>, u64) {
+fn count(texts: &StringArray, rows: impl Iterator<Item = usize>) -> (Vec<(&str, u64)>, u64) {
     let mut counts: HashMap<&str, u64> = HashMap::new();
     let mut n_missing = 0;
-    for &row in rows {
+    for row in rows {
         if row < texts.len() && texts.is_valid(row) {
             *counts.entry(texts.value(row)).or_insert(0) += 1;
         } else {

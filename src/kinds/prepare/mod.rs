@@ -20,7 +20,10 @@ pub mod select;
 pub mod settings;
 mod values;
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
@@ -36,14 +39,18 @@ pub use self::{
     settings::{CategoricalSettings, NumericSettings, Settings},
 };
 use crate::{
-    frame::{FrameError, Table},
+    frame::{FrameError, Rows, Table},
     ml::{
         Matrix,
         error::MlError,
-        pca::{Keep, Pca},
+        pca::{self, Keep, Pca},
     },
     stage::{error::StageError, kind::Problem, work::Work},
 };
+
+/// Bytes that a column takes while it is learnt from, as a multiple of its own: itself, its values in order, and what they
+/// are transformed to.
+pub const LEARNT: u64 = 4;
 
 /// The version of [`Preparation`]'s JSON.
 const FORMAT: u32 = 1;
@@ -93,7 +100,27 @@ impl Preparation {
         settings: &Settings,
         work: &Work,
     ) -> Result<(Preparation, Vec<String>), StageError> {
-        if rows.is_empty() {
+        Preparation::learn(&Taught::Some(table, rows), settings, work)
+    }
+
+    /// Learns from all rows of a table that is read column by column: as [`Preparation::fit`] does, to the bit.
+    ///
+    /// # Errors
+    /// As [`Preparation::fit`], and if the table cannot be read.
+    pub fn fit_all(
+        rows: &Rows,
+        settings: &Settings,
+        work: &Work,
+    ) -> Result<(Preparation, Vec<String>), StageError> {
+        Preparation::learn(&Taught::All(rows), settings, work)
+    }
+
+    fn learn(
+        taught: &Taught<'_>,
+        settings: &Settings,
+        work: &Work,
+    ) -> Result<(Preparation, Vec<String>), StageError> {
+        if taught.n_rows() == 0 {
             return Err(StageError::Data("there are no rows to learn from".to_string()));
         }
         if let Some(problem) = settings.problems().first() {
@@ -103,19 +130,22 @@ impl Preparation {
                 problem.message
             )));
         }
-        let selection = select::select_at_run(&table.schema(), settings)?;
+        let selection = select::select_at_run(&taught.schema(), settings)?;
         let mut notes = select::left_out_notes(&selection, settings);
         let n_numeric = selection.numeric.len();
         let n_columns = n_numeric + selection.categorical.len();
-        let learnt = work.pool.map(n_columns, |i| {
+        let most = taught.columns_at_once(work);
+        let learnt = work.pool.map_few(n_columns, most, |i| {
             work.check()?;
+            let chosen = selection.numeric.iter().chain(&selection.categorical).nth(i);
+            let chosen = chosen.ok_or_else(|| StageError::Internal("a column too many".into()))?;
+            let column = taught.column(&chosen.name, work)?;
+            let (table, rows) = (column.as_ref(), taught.rows());
             let learnt = match (&settings.numeric, &settings.categorical) {
                 (Some(group), _) if i < n_numeric => {
-                    NumericColumn::fit(table, rows, &selection.numeric[i].name, group)?
-                        .map(Column::Numeric)
+                    NumericColumn::fit(table, rows, &chosen.name, group)?.map(Column::Numeric)
                 }
                 (_, Some(group)) => {
-                    let chosen = &selection.categorical[i - n_numeric];
                     CategoricalColumn::fit(table, rows, &chosen.name, chosen.named, group)?
                         .map(Column::Categorical)
                 }
@@ -147,10 +177,10 @@ impl Preparation {
         }
         notes
             .extend(told_of.iter().map(|(told, names)| format!("{told}: {}", select::list(names))));
-        let n_rows = rows.len() as u64;
+        let n_rows = taught.n_rows() as u64;
         let mut preparation = Preparation { format: FORMAT, n_rows, columns, pca: None };
         if let Some(pca) = settings.reduce.as_ref().and_then(|reduce| reduce.pca.as_ref()) {
-            notes.push(preparation.learn_components(table, rows, pca, work)?);
+            notes.push(preparation.learn_components(taught, pca, work)?);
         }
         Ok((preparation, notes))
     }
@@ -158,34 +188,42 @@ impl Preparation {
     /// Learns the principal components of the features; returns what to tell of it.
     fn learn_components(
         &mut self,
-        table: &Table,
-        rows: &[usize],
+        taught: &Taught<'_>,
         settings: &PcaSettings,
         work: &Work,
     ) -> Result<String, StageError> {
-        let mut features = self.features_of(table, work)?;
-        if !rows.iter().copied().eq(0..table.n_rows()) {
-            features = features.select_rows(rows);
-        }
         let keep = match (settings.components, settings.variance) {
             (Some(n), _) => Keep::Components(n),
             (None, Some(share)) => Keep::Variance(share),
             (None, None) => Keep::All,
         };
-        let pca = Pca::fit(&features, keep, settings.whiten, work).map_err(|error| match error {
+        let n_features = self.columns.iter().map(Column::width).sum();
+        let fitted = match taught {
+            Taught::Some(table, rows) => {
+                let mut features = self.features_of(table, work)?;
+                if !rows.iter().copied().eq(0..table.n_rows()) {
+                    features = features.select_rows(rows);
+                }
+                Pca::fit(&features, keep, settings.whiten, work)
+            }
+            Taught::All(rows) => {
+                let chunks = Chunks { rows, preparation: self, work };
+                Pca::fit_chunks(&chunks, rows.n_rows(), n_features, keep, settings.whiten, work)?
+            }
+        };
+        let pca = fitted.map_err(|error| match error {
             MlError::NotFinite { row, column } => StageError::Data(format!(
                 "principal components need a value everywhere, and `{}` has none in row {}; set `impute`",
                 self.features().get(column).map_or("", |f| f.name.as_str()),
-                rows.get(row).copied().unwrap_or(row),
+                taught.rows().and_then(|rows| rows.get(row).copied()).unwrap_or(row),
             )),
             MlError::Cancelled(_) => StageError::Cancelled,
             other => StageError::Data(format!("reduce.pca: {other}")),
         })?;
         let note = format!(
-            "{} principal components hold {:.1} % of the variance of {} features",
+            "{} principal components hold {:.1} % of the variance of {n_features} features",
             pca.components.len(),
             100.0 * pca.variance_ratio.iter().sum::<f64>(),
-            features.n_cols(),
         );
         self.pca = Some(pca);
         Ok(note)
@@ -257,6 +295,14 @@ impl Preparation {
         self.columns.iter().map(|c| c.name().to_string()).collect()
     }
 
+    /// Returns the columns of a table that [`Preparation::apply`] reads, and its id. What is not there is not among them.
+    pub fn columns_in(&self, rows: &Rows) -> Vec<String> {
+        let wanted = self.input_columns();
+        let id = rows.id_name();
+        let names = rows.schema().fields().iter().map(|f| f.name());
+        names.filter(|n| wanted.contains(n) || Some(*n) == id.as_ref()).cloned().collect()
+    }
+
     /// Returns for each of the matrix's columns the input column it comes from; a principal component
     /// comes from many, and stands for itself.
     pub fn feature_sources(&self) -> Vec<String> {
@@ -264,6 +310,91 @@ impl Preparation {
             Some(_) => self.feature_names(),
             None => self.features().into_iter().map(|f| f.column).collect(),
         }
+    }
+}
+
+/// What there is to learn from.
+enum Taught<'a> {
+    /// These rows of a table in memory.
+    Some(&'a Table, &'a [usize]),
+    /// All rows of a table that may be larger than memory, a column at a time.
+    All(&'a Rows),
+}
+
+impl Taught<'_> {
+    fn n_rows(&self) -> usize {
+        match self {
+            Taught::Some(_, rows) => rows.len(),
+            Taught::All(rows) => rows.n_rows(),
+        }
+    }
+
+    fn schema(&self) -> SchemaRef {
+        match self {
+            Taught::Some(table, _) => table.schema(),
+            Taught::All(rows) => rows.schema().clone(),
+        }
+    }
+
+    /// Returns the rows; `None` means all of them.
+    fn rows(&self) -> Option<&[usize]> {
+        match self {
+            Taught::Some(_, rows) => Some(rows),
+            Taught::All(_) => None,
+        }
+    }
+
+    /// Returns how many columns may be read and sorted at a time.
+    fn columns_at_once(&self, work: &Work) -> usize {
+        match self {
+            Taught::Some(..) => usize::MAX,
+            Taught::All(rows) => {
+                let each = rows.largest_column() * LEARNT;
+                work.pool.memory().at_once(each, work.pool.n_threads())
+            }
+        }
+    }
+
+    fn column(&self, name: &String, work: &Work) -> Result<Cow<'_, Table>, StageError> {
+        match self {
+            Taught::Some(table, _) => Ok(Cow::Borrowed(table)),
+            Taught::All(rows) => {
+                Ok(Cow::Owned(rows.table(Some(std::slice::from_ref(name)), &work.pool)?))
+            }
+        }
+    }
+}
+
+/// The features of a table, before any reduction, chunk by chunk.
+struct Chunks<'a> {
+    rows: &'a Rows,
+    preparation: &'a Preparation,
+    work: &'a Work,
+}
+
+impl pca::Chunks for Chunks<'_> {
+    type Error = StageError;
+
+    fn fold(
+        &self,
+        f: &pca::OfRows<'_>,
+        take: &mut dyn FnMut(Vec<f64>),
+    ) -> Result<Result<(), MlError>, StageError> {
+        let mut failed = None;
+        let features = |chunk: Table| -> Result<_, StageError> {
+            let features = self.preparation.features_of(&chunk, self.work)?;
+            Ok(f(chunk.first_row(), features.data()))
+        };
+        let columns = self.preparation.columns_in(self.rows);
+        self.rows.fold(Some(&columns), &self.work.pool, features, |part| {
+            match part {
+                Ok(part) if failed.is_none() => take(part),
+                Ok(_) => {}
+                Err(error) => _ = failed.get_or_insert(error),
+            }
+            Ok(())
+        })?;
+        Ok(failed.map_or(Ok(()), Err))
     }
 }
 

@@ -68,22 +68,24 @@ impl<T> Learnt<T> {
 }
 
 impl NumericColumn {
-    /// Learns from the given rows of column `name`.
+    /// Learns from the given rows of column `name`, or all of them.
     ///
     /// # Errors
     /// If the column is missing, not numeric, has an infinite value or one that `log1p` cannot take.
     pub fn fit(
         table: &Table,
-        rows: &[usize],
+        rows: Option<&[usize]>,
         name: &str,
         settings: &NumericSettings,
     ) -> Result<Learnt<NumericColumn>, StageError> {
         let date = is_temporal(table.column(name).map_err(in_column)?.data_type());
-        let all = read(table, name, date)?;
-        let mut values: Vec<f64> = Vec::with_capacity(rows.len());
-        values.extend(rows.iter().filter_map(|&r| all.get(r)).filter(|v| !v.is_nan()));
-        drop(all);
-        let n_missing = rows.len() - values.len();
+        let mut values = read(table, name, date)?;
+        if let Some(rows) = rows {
+            values = rows.iter().filter_map(|&r| values.get(r).copied()).collect();
+        }
+        let n_rows = values.len();
+        values.retain(|v| !v.is_nan());
+        let n_missing = n_rows - values.len();
         values.sort_unstable_by(f64::total_cmp);
         let fill = fill_value(&values, settings);
         if values.is_empty() && settings.impute != NumericImpute::Constant {
@@ -186,6 +188,7 @@ impl NumericColumn {
             *value = self.feature(raw);
             let stays_missing = raw.is_nan() && self.fill.is_none();
             if !value.is_finite() && !stays_missing {
+                let row = table.first_row() + row;
                 return Err(StageError::Data(format!(
                     "column `{}`, row {row}: the value {raw} cannot be transformed (power {})",
                     self.column,
@@ -259,8 +262,9 @@ pub fn read(table: &Table, name: &str, date: bool) -> Result<Vec<f64>, StageErro
     let values = if date { days(table, name) } else { table.floats(name) }.map_err(in_column)?;
     match values.iter().position(|v| v.is_infinite()) {
         Some(row) => Err(StageError::Data(format!(
-            "column `{name}`, row {row}: the value is infinite; make it missing in features.derive, or \
-             drop the column"
+            "column `{name}`, row {}: the value is infinite; make it missing in features.derive, or \
+             drop the column",
+            table.first_row() + row
         ))),
         None => Ok(values),
     }

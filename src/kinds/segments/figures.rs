@@ -6,6 +6,7 @@ use crate::{
     kinds::eda::{
         columns::{Column, Values},
         figures::CROWD,
+        histograms::Drawing,
     },
     ml::stats::{Levels, Moments, Numbers, levels::MISSING, moments, quantile},
     stage::{error::StageError, work::Work},
@@ -162,7 +163,7 @@ fn column(
     top_levels: usize,
     redact: bool,
 ) -> Result<Option<Figures>, FrameError> {
-    let described = Column::describe(table, name)?;
+    let described = Column::describe(table, name, &Drawing::plain(1))?;
     let min = described.spread.as_ref().map_or(f64::NAN, |s| s.min);
     Ok(match described.values {
         Values::Number { numbers, .. } => Some(number(numbers, None, min, segments, redact)),

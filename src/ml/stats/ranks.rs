@@ -25,6 +25,14 @@ impl Order {
         Order { rows: keyed.into_iter().map(|(_, row)| row).collect(), sorted }
     }
 
+    /// Sorts the finite values of a column without their rows, which takes half the memory.
+    pub fn of_values(values: &[f64]) -> Order {
+        let finite = values.iter().filter(|v| v.is_finite());
+        let mut keys: Vec<u64> = finite.map(|v| to_key(v + 0.0)).collect();
+        keys.sort_unstable();
+        Order { rows: Vec::new(), sorted: keys.into_iter().map(from_key).collect() }
+    }
+
     /// Calls `visit` with each run of equal values: the value and how many there are.
     pub fn for_each_run(&self, mut visit: impl FnMut(f64, usize)) {
         for run in self.sorted.chunk_by(|a, b| a == b) {
@@ -93,6 +101,7 @@ mod tests {
         let mut ranks = [0.0; 7];
         order.ranks(|_| true, &mut ranks);
         assert_eq!(ranks, [4.5, 0.0, 1.0, 4.5, 2.5, 2.5, 0.0]);
+        assert_eq!(Order::of_values(&values).sorted, order.sorted);
         order.ranks(|row| row != 4, &mut ranks);
         assert_eq!(ranks, [3.5, 0.0, 1.0, 3.5, 2.5, 2.0, 0.0]);
     }

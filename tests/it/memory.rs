@@ -1,0 +1,125 @@
+//! Budgets of memory: the same bytes whatever is allowed, and a clear word where it is not enough.
+
+use orchestrate::{
+    base::{
+        memory::Memory,
+        pool::{CHUNK_ROWS, Pool},
+    },
+    frame::{
+        Table,
+        table::{float_array, int_array, opt_text_array, text_array},
+    },
+    kinds,
+    stage::{
+        ctx::{Arrivals, Input},
+        error::StageError,
+        memory::{self, MemoryOutputs},
+        work::{Cancel, Work},
+    },
+};
+use serde_json::{Value, json};
+
+/// Enough for one column at a time, far from enough for all.
+const TIGHT: u64 = 200 << 20;
+
+/// Two chunks and a half.
+const N_ROWS: usize = CHUNK_ROWS * 5 / 2;
+
+fn customers() -> Table {
+    let value = |i: usize, step: usize| (i * step % 9_973) as f64 / 7.0;
+    let some = |i: usize, v: f64| if i.is_multiple_of(11) { f64::NAN } else { v };
+    let plans = ["free", "plus", "business"];
+    let columns = vec![
+        ("customer", text_array((0..N_ROWS).map(|i| format!("C{i:07}")))),
+        ("income", float_array((0..N_ROWS).map(|i| some(i, value(i, 31))).collect())),
+        ("orders", int_array((0..N_ROWS).map(|i| (i * 17 % 101) as i64).collect())),
+        (
+            "plan",
+            opt_text_array((0..N_ROWS).map(|i| (!i.is_multiple_of(13)).then(|| plans[i * 5 % 3]))),
+        ),
+    ];
+    Table::new(Some("customer"), columns).unwrap()
+}
+
+fn work(threads: usize, limit: Option<u64>) -> Work {
+    let pool = Pool::new(threads).with_memory(Memory::new(limit));
+    Work::new(pool, Cancel::new())
+}
+
+fn run(
+    kind: &str,
+    with: &Value,
+    arrivals: &Arrivals,
+    work: &Work,
+) -> Result<MemoryOutputs, StageError> {
+    let kind = kinds::find(kind).unwrap();
+    let params = memory::canonical(kind, with)?;
+    memory::run(kind, &params, arrivals, work)
+}
+
+/// Runs a kind with all memory and one thread, and holds other budgets and numbers of threads against it.
+fn same(kind: &str, with: &Value, inputs: &[(&str, &Input)]) -> MemoryOutputs {
+    let single = inputs.iter().map(|(port, input)| (port.to_string(), (*input).clone())).collect();
+    let arrivals = Arrivals { single, ..Arrivals::default() };
+    let expected = run(kind, with, &arrivals, &work(1, None)).unwrap();
+    for (threads, limit) in [(2, None), (1, Some(TIGHT)), (7, Some(TIGHT))] {
+        let found = run(kind, with, &arrivals, &work(threads, limit)).unwrap();
+        assert!(found.bytes == expected.bytes, "{kind}, {threads} threads, {limit:?}");
+        assert_eq!((&found.rows, &found.notes), (&expected.rows, &expected.notes), "{kind}");
+    }
+    expected
+}
+
+#[test]
+fn kinds_that_stream_give_the_same_bytes_for_every_budget() {
+    let table = memory::input("customers", &customers()).unwrap();
+    let derive =
+        json!({ "columns": [["per", "income / nullif(orders, 0)"]], "where": "orders > 1" });
+    let derived = same("features.derive", &derive, &[("table", &table)]);
+    assert!(derived.rows["table"] > CHUNK_ROWS as u64);
+    same("eda.profile", &json!({}), &[("table", &table)]);
+    let fit = json!({ "numeric": { "impute": "median", "power": "yeo-johnson" }, "categorical": {},
+                      "reduce": { "pca": { "components": 2 } } });
+    let fitted = same("transform.fit", &fit, &[("table", &table)]);
+    let model = memory::input("model", &fitted.table("model").unwrap()).unwrap();
+    let applied = same("transform.apply", &json!({}), &[("table", &table), ("model", &model)]);
+    assert!(applied.bytes["matrix"] == fitted.bytes["matrix"]);
+    let few = customers().take(&(0..3_000).collect::<Vec<_>>()).unwrap();
+    let few = memory::input("few", &few).unwrap();
+    let learn = json!({ "target": "plan", "drop": ["customer"], "max_iter": 20 });
+    let arrivals = Arrivals { single: [("table".into(), few)].into(), ..Arrivals::default() };
+    let classifier = run("classify.logistic", &learn, &arrivals, &work(2, None)).unwrap();
+    let model = memory::input("model", &classifier.table("model").unwrap()).unwrap();
+    let answers = same("predict.batch", &json!({}), &[("table", &table), ("model", &model)]);
+    assert_eq!(answers.rows["predictions"], N_ROWS as u64);
+}
+
+#[test]
+fn ingest_gives_the_same_bytes_for_every_budget() {
+    let text: String = (0..N_ROWS)
+        .map(|i| format!("C{i},{}.5,2024-01-{:02},w{}\n", i % 977, 1 + i % 28, i % 41))
+        .collect();
+    let files = vec![Input::from_bytes("f.csv", format!("id,x,d,w\n{text}"))];
+    let arrivals = Arrivals { files, ..Arrivals::default() };
+    let with = json!({ "path": "f.csv", "id": "id" });
+    let expected = run("ingest.csv", &with, &arrivals, &work(1, None)).unwrap();
+    assert_eq!(expected.rows["table"], N_ROWS as u64);
+    let found = run("ingest.csv", &with, &arrivals, &work(7, Some(TIGHT))).unwrap();
+    assert!(found.bytes == expected.bytes);
+}
+
+#[test]
+fn what_needs_its_table_in_memory_says_how_much_before_it_reads() {
+    let columns: Vec<String> = (0..40).map(|j| format!("x{j}")).collect();
+    let values = || float_array((0..N_ROWS).map(|i| i as f64).collect());
+    let named = columns.iter().map(|name| (name.as_str(), values())).collect();
+    let matrix = memory::input("matrix", &Table::new(None, named).unwrap()).unwrap();
+    let arrivals = Arrivals { single: [("matrix".into(), matrix)].into(), ..Arrivals::default() };
+    let with = json!({ "k": 2 });
+    let error = run("cluster.hierarchical", &with, &arrivals, &work(1, Some(TIGHT))).unwrap_err();
+    let text = error.to_string();
+    let needed = (N_ROWS as u64 * 40 * 8) * 2 + (160 << 20);
+    assert!(text.contains(&format!("({needed} bytes) of memory")), "{text}");
+    assert!(text.contains(&format!("({TIGHT} bytes) allowed")), "{text}");
+    assert!(text.contains("163840 rows of `matrix`") && text.contains("--memory"), "{text}");
+}
