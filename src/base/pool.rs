@@ -116,6 +116,20 @@ impl Pool {
         })
     }
 
+    /// Lets `f` change each of `items`, which it gets with its index; results come in index order.
+    pub fn map_mut<V: Send, T: Send>(
+        &self,
+        items: &mut [V],
+        f: impl Fn(usize, &mut V) -> T + Sync,
+    ) -> Vec<T> {
+        let n = items.len();
+        let items = Mutex::new(items.iter_mut().enumerate());
+        self.drain(n, usize::MAX, || {
+            let (i, item) = items.lock().ok()?.next()?;
+            Some((i, f(i, item)))
+        })
+    }
+
     /// Runs `step` on this thread and on spare ones until it returns `None`; sorts what it returned.
     fn drain<T: Send>(
         &self,
@@ -201,6 +215,17 @@ mod tests {
         });
         assert_eq!(rows, [0..CHUNK_ROWS, CHUNK_ROWS..CHUNK_ROWS + 10]);
         assert!(out.iter().all(|&v| v == 1));
+    }
+
+    #[test]
+    fn changing_reaches_every_item_once() {
+        let mut items = vec![1_u64; 50];
+        let seen = Pool::new(3).map_mut(&mut items, |i, item| {
+            *item += i as u64;
+            i
+        });
+        assert_eq!(seen, (0..50).collect::<Vec<_>>());
+        assert!(items.iter().enumerate().all(|(i, &item)| item == 1 + i as u64));
     }
 
     #[test]

@@ -79,7 +79,7 @@ impl Kind for ClusterGmm {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

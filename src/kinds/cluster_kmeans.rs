@@ -50,7 +50,7 @@ impl Kind for ClusterKMeans {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

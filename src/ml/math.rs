@@ -1,6 +1,7 @@
 //! Elementary functions with the same bits on every machine, and sums in a fixed order.
 //! Everything transcendental in the program goes through here; `sqrt` and `abs` of the
-//! standard library are exact everywhere and need no wrapper.
+//! standard library are exact everywhere and need no wrapper. The sums are inlined, so that a kernel's instruction set
+//! (see [`crate::ml::simd`]) reaches them.
 
 /// Returns e^x.
 pub fn exp(x: f64) -> f64 {
@@ -117,6 +118,7 @@ pub fn softmax(scores: &[f64], out: &mut [f64]) {
 
 /// Returns the sum over eight virtual lanes: the same bits whatever the vector width of the
 /// machine, and about eight times more exact than one running sum.
+#[inline(always)]
 pub fn sum(values: &[f64]) -> f64 {
     let mut lanes = [0.0_f64; 8];
     let blocks = values.chunks_exact(8);
@@ -135,6 +137,7 @@ pub fn sum(values: &[f64]) -> f64 {
 }
 
 /// Returns the dot product over eight virtual lanes; slices of equal length.
+#[inline(always)]
 pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0_f64; 8];
     let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));
@@ -153,6 +156,7 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
 }
 
 /// Returns the squared Euclidean distance over eight virtual lanes; slices of equal length.
+#[inline(always)]
 pub fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0_f64; 8];
     let (a8, b8) = (a.chunks_exact(8), b.chunks_exact(8));

@@ -1,8 +1,8 @@
 //! Kernels compiled for each instruction set of the processor family, one chosen at run time.
 //! It does not know any kernel.
 //!
-//! A kernel is a closure over plain loops, handed to [`run`]; whatever it calls must be `#[inline(always)]`, or that
-//! part stays compiled for the oldest processor. Two habits make its bits the same on every level (a test
+//! A kernel is a closure over plain loops, handed over as `simd::run(#[inline(always)] || ...)`. It and whatever it calls
+//! must be `#[inline(always)]`, or that part stays compiled for the oldest processor, where `mul_add` is a call. Two habits make its bits the same on every level (a test
 //! forces each level on each kernel):
 //! - sums run over a fixed number of virtual lanes (`[f64; 8]`) that the compiler maps to registers of any width;
 //!   it never reorders floating-point sums by itself;
@@ -14,6 +14,7 @@
 use std::{cell::Cell, sync::OnceLock};
 
 use pulp::Arch;
+pub use pulp::{Simd, WithSimd};
 
 /// An instruction set that this machine has.
 #[derive(Clone, Copy, Debug)]
@@ -63,6 +64,14 @@ impl Level {
         let _restore = Restore(FORCED.replace(Some(self)));
         f()
     }
+}
+
+/// Runs a kernel that handles registers itself, where the compiler does not see that a loop over lanes is one.
+/// Lanes must not meet in it, or their number would show.
+#[inline(always)]
+pub fn dispatch<K: WithSimd>(kernel: K) -> K::Output {
+    let Level(arch) = FORCED.get().unwrap_or_else(Level::best);
+    arch.dispatch(kernel)
 }
 
 /// Runs a kernel on the best level of this machine, or on the one that is forced.

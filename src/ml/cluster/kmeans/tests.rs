@@ -76,11 +76,101 @@ fn threads_change_no_bit() {
 fn an_empty_cluster_takes_the_farthest_row() {
     let x = Matrix::new(4, 1, vec![0.0, 1.0, 2.0, 9.0]);
     let centroids = Matrix::new(2, 1, vec![1.0, 100.0]);
-    let mut labels = vec![-1; 4];
-    let panels = Panels::new(&x);
-    let pass = assign(&x, &panels, &centroids, &mut labels, &Work::alone(1).pool);
-    assert_eq!(labels, [0, 0, 0, 0]);
-    assert_eq!(pass.into_centroids(&x, &centroids, &labels).data(), [1.0, 9.0]);
+    let pool = Pool::new(1);
+    let rows = Rows::new(&x, &pool);
+    let mut walk = lloyd::Walk::new(&rows, 2);
+    assert_eq!(walk.label(&centroids, &pool), 4);
+    assert_eq!(walk.labels(), [0; 4]);
+    assert_eq!(walk.means(&centroids).data(), [1.0, 9.0]);
+}
+
+/// Lloyd's iterations as the book has them, all in double precision, empty clusters given the farthest rows.
+fn by_the_book(x: &Matrix, mut centroids: Matrix, max_iter: usize) -> (Vec<i32>, Matrix) {
+    let mut labels = Vec::new();
+    for iteration in 0..=max_iter {
+        let next: Vec<u32> = x.rows().map(|row| nearest::plain(row, &centroids)).collect();
+        if iteration == max_iter || next == labels {
+            return (next.iter().map(|&l| l as i32).collect(), centroids);
+        }
+        labels = next;
+        let mut sums = sums::Sums::new(centroids.n_rows(), x.n_cols());
+        x.rows().zip(&labels).for_each(|(row, &label)| sums.move_row(row, sums::NONE, label));
+        let distance = |i: usize| {
+            let own = centroids.row(labels[i] as usize);
+            math::squared_distance(x.row(i), own)
+        };
+        let mut far: Vec<usize> = (0..x.n_rows()).filter(|&i| distance(i) > 0.0).collect();
+        far.sort_by(|&a, &b| distance(b).total_cmp(&distance(a)));
+        let empty: Vec<usize> = (0..centroids.n_rows()).filter(|&c| sums.counts[c] == 0).collect();
+        for (&c, &i) in empty.iter().zip(&far) {
+            sums.move_row(x.row(i), labels[i], c as u32);
+        }
+        for c in (0..centroids.n_rows()).filter(|&c| sums.counts[c] > 0) {
+            sums.mean(c, centroids.row_mut(c));
+        }
+    }
+    unreachable!("the last iteration returns")
+}
+
+/// The first `k` rows that differ, so that no cluster begins empty.
+fn distinct_rows(x: &Matrix, k: usize) -> Matrix {
+    let mut rows: Vec<usize> = Vec::new();
+    for i in 0..x.n_rows() {
+        if rows.len() < k && rows.iter().all(|&r| x.row(r) != x.row(i)) {
+            rows.push(i);
+        }
+    }
+    x.select_rows(&rows)
+}
+
+#[test]
+fn labels_are_those_of_double_precision() {
+    let whole = |x: Matrix| {
+        let values = x.data().iter().map(|v| v.round()).collect();
+        Matrix::new(x.n_rows(), x.n_cols(), values)
+    };
+    let moved = |x: Matrix, shift: f64, scale: f64| {
+        let values = x.data().iter().map(|v| v * scale + shift).collect();
+        Matrix::new(x.n_rows(), x.n_cols(), values)
+    };
+    let outlier = |mut x: Matrix| {
+        x.row_mut(7)[0] = 1e12;
+        x
+    };
+    for seed in 0..6 {
+        for (n, d, k) in [(700, 2, 3), (9000, 1, 5), (500, 21, 13)] {
+            let base = || blobs(n, d, 6, seed);
+            let tables = [
+                base(),
+                // Many rows lie exactly between centroids.
+                whole(base()),
+                moved(base(), 1e9, 1.0),
+                moved(base(), 0.0, 1e-130),
+                moved(base(), 0.0, 1e120),
+                outlier(base()),
+            ];
+            for (t, x) in tables.iter().enumerate() {
+                let start = distinct_rows(x, k);
+                let asked = KMeansParams { max_iter: 12, tol: 0.0, ..params(k) };
+                let found = fit_from(x, &start, &asked, &Work::alone(2)).unwrap();
+                let (labels, centroids) = by_the_book(x, start, 12);
+                let n_wrong = found.labels.iter().zip(&labels).filter(|(a, b)| a != b).count();
+                assert_eq!(n_wrong, 0, "seed {seed}, {n} rows, table {t}");
+                let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-14 * b.abs();
+                assert!(found.centroids.data().iter().zip(centroids.data()).all(near));
+            }
+        }
+    }
+}
+
+#[test]
+fn starts_far_outside_of_the_data_are_looked_at_in_double_precision() {
+    let x = Matrix::new(4, 1, vec![0.0, 1.0, 2.0, 9.0]);
+    let start = Matrix::new(3, 1, vec![1e30, -1e130, 1e30]);
+    let found = fit_from(&x, &start, &params(3), &Work::alone(1)).unwrap();
+    assert_eq!(found.inertia, 0.5);
+    let wrong = fit_from(&x, &Matrix::zeros(2, 2), &params(2), &Work::alone(1));
+    assert!(matches!(wrong, Err(MlError::Parameter { name: "centroids", .. })));
 }
 
 #[test]

@@ -1,0 +1,174 @@
+//! Rows as the search for the nearest centroid reads them: centred, scaled, in single precision, sixteen side by side.
+//! It does not know any centroid.
+//!
+//! Half the bytes of the data, and the only copy that most passes touch. Nothing is decided by these values
+//! alone: see `nearest`.
+
+use crate::{
+    base::pool::Pool,
+    ml::{Matrix, cluster::moments::add, simd},
+};
+
+/// Rows in a panel.
+pub(super) const LANES: usize = 16;
+
+/// Rows in a block, the unit of work: an eighth of a chunk, so that threads end together. Its partial sums take
+/// `k / 4096` of the memory that its rows take.
+pub(super) const BLOCK_ROWS: usize = 8192;
+
+/// A matrix in blocks of panels.
+pub(in crate::ml::cluster) struct Rows<'a> {
+    /// The rows as they are.
+    pub(super) x: &'a Matrix,
+    /// Subtracted from each column: its mean.
+    shift: Vec<f64>,
+    /// Two factors, powers of two, that bring the largest deviation to between 1/2 and 1; one alone could overflow.
+    scale: [f64; 2],
+    pub(super) blocks: Vec<Block>,
+    /// Mean over the columns of their population variances.
+    pub(super) mean_variance: f64,
+}
+
+/// The panels of some rows.
+pub(super) struct Block {
+    /// For each panel and column the values of sixteen rows; zeros beyond the last row.
+    values: Vec<[f32; LANES]>,
+    /// For each panel no less than the largest Euclidean norm of its rows.
+    pub(super) norms: Vec<f32>,
+}
+
+impl<'a> Rows<'a> {
+    /// Lays out all rows of `x`, which are finite and not too large to square.
+    pub(in crate::ml::cluster) fn new(x: &'a Matrix, pool: &Pool) -> Rows<'a> {
+        let n_blocks = x.n_rows().div_ceil(BLOCK_ROWS);
+        let parts = pool.map(n_blocks, |b| {
+            simd::run(
+                #[inline(always)]
+                || extent(values_of(x, b), x.n_cols()),
+            )
+        });
+        let none =
+            || Extent { sums: vec![0.0; x.n_cols()], least: Vec::new(), largest: Vec::new() };
+        let extent = parts.into_iter().reduce(Extent::merge).unwrap_or_else(none);
+        let shift: Vec<f64> = extent.sums.iter().map(|s| s / x.n_rows().max(1) as f64).collect();
+        let ranges = extent.least.iter().zip(&extent.largest).zip(&shift);
+        let reach = ranges.fold(0.0, |reach: f64, ((a, b), m)| reach.max(m - a).max(b - m));
+        let scale = halves(reach);
+        let laid = pool.map(n_blocks, |b| {
+            simd::run(
+                #[inline(always)]
+                || lay_out(values_of(x, b), &shift, scale),
+            )
+        });
+        let mut squares = vec![0.0; x.n_cols()];
+        let mut blocks = Vec::with_capacity(laid.len());
+        for (block, part) in laid {
+            add(&mut squares, &part);
+            blocks.push(block);
+        }
+        let n_values = x.data().len().max(1);
+        let mean_variance = squares.iter().sum::<f64>() / n_values as f64;
+        Rows { x, shift, scale, blocks, mean_variance }
+    }
+
+    /// Returns the rows of block `b`.
+    pub(super) fn range(&self, b: usize) -> std::ops::Range<usize> {
+        b * BLOCK_ROWS..((b + 1) * BLOCK_ROWS).min(self.x.n_rows())
+    }
+
+    /// Returns points moved and scaled as the rows are, in full precision.
+    pub(super) fn reduced(&self, points: &Matrix) -> Matrix {
+        let mut out = points.clone();
+        for c in 0..out.n_rows() {
+            for (v, m) in out.row_mut(c).iter_mut().zip(&self.shift) {
+                *v = (*v - m) * self.scale[0] * self.scale[1];
+            }
+        }
+        out
+    }
+}
+
+impl Block {
+    /// Returns the columns of panel `p`.
+    #[inline(always)]
+    pub(super) fn panel(&self, p: usize, n_cols: usize) -> &[[f32; LANES]] {
+        &self.values[p * n_cols..(p + 1) * n_cols]
+    }
+}
+
+fn values_of(x: &Matrix, b: usize) -> &[f64] {
+    let d = x.n_cols();
+    &x.data()[b * BLOCK_ROWS * d..((b + 1) * BLOCK_ROWS).min(x.n_rows()) * d]
+}
+
+/// Sums and ranges of the columns of some rows.
+struct Extent {
+    sums: Vec<f64>,
+    least: Vec<f64>,
+    largest: Vec<f64>,
+}
+
+impl Extent {
+    fn merge(mut self, later: Extent) -> Extent {
+        add(&mut self.sums, &later.sums);
+        self.least.iter_mut().zip(later.least).for_each(|(a, b)| *a = a.min(b));
+        self.largest.iter_mut().zip(later.largest).for_each(|(a, b)| *a = a.max(b));
+        self
+    }
+}
+
+#[inline(always)]
+fn extent(values: &[f64], n_cols: usize) -> Extent {
+    let mut sums = vec![0.0; n_cols];
+    let (mut least, mut largest) = (vec![f64::INFINITY; n_cols], vec![f64::NEG_INFINITY; n_cols]);
+    for row in values.chunks_exact(n_cols) {
+        let columns = sums.iter_mut().zip(&mut least).zip(&mut largest);
+        for (v, ((sum, least), largest)) in row.iter().zip(columns) {
+            *sum += v;
+            *least = if v < least { *v } else { *least };
+            *largest = if v > largest { *v } else { *largest };
+        }
+    }
+    Extent { sums, least, largest }
+}
+
+/// Returns two powers of two whose product brings `reach` to between 1/2 and 1.
+fn halves(reach: f64) -> [f64; 2] {
+    if reach <= 0.0 || !reach.is_finite() {
+        return [1.0; 2];
+    }
+    let exponent = -(libm::frexp(reach).1);
+    let first = exponent / 2;
+    [libm::ldexp(1.0, first), libm::ldexp(1.0, exponent - first)]
+}
+
+/// Returns the panels of some rows, and the sums of squared deviations of their columns.
+#[inline(always)]
+fn lay_out(values: &[f64], shift: &[f64], scale: [f64; 2]) -> (Block, Vec<f64>) {
+    let d = shift.len();
+    let mut squares = vec![0.0; d];
+    let n_panels = (values.len() / d).div_ceil(LANES);
+    let mut out = vec![[0.0; LANES]; n_panels * d];
+    let mut norms = vec![0.0; n_panels];
+    let panels = out.chunks_exact_mut(d).zip(&mut norms).zip(values.chunks(d * LANES));
+    for ((panel, norm), rows) in panels {
+        let mut lanes = [0.0_f64; LANES];
+        for (lane, row) in rows.chunks_exact(d).enumerate() {
+            let columns = panel.iter_mut().zip(&mut squares).zip(shift);
+            for (v, ((column, square), m)) in row.iter().zip(columns) {
+                let deviation = v - m;
+                *square += deviation * deviation;
+                column[lane] = (deviation * scale[0] * scale[1]) as f32;
+            }
+        }
+        for column in panel.iter() {
+            for (sum, v) in lanes.iter_mut().zip(column) {
+                *sum += f64::from(*v) * f64::from(*v);
+            }
+        }
+        let largest = lanes.iter().fold(0.0_f64, |a, b| a.max(*b));
+        // What rounding may have taken, and more.
+        *norm = (largest.sqrt() * (1.0 + 1e-5) + 1e-30) as f32;
+    }
+    (Block { values: out, norms }, squares)
+}
