@@ -52,7 +52,7 @@ impl Kind for ClusterDbscan {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

@@ -74,7 +74,7 @@ impl Kind for ClusterHdbscan {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

@@ -45,7 +45,7 @@ impl Kind for ClusterHierarchical {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

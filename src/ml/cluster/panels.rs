@@ -5,7 +5,7 @@
 //! inner loops over `[f64; 8]` into vector code of whatever width the target has; each lane is an
 //! independent sum over the features in order, so the width changes no bit.
 
-use crate::ml::Matrix;
+use crate::ml::{Matrix, simd::Simd};
 
 /// Rows in one panel.
 pub const LANES: usize = 8;
@@ -82,28 +82,47 @@ pub fn squared_distances(panel: &[[f64; LANES]], point: &[f64]) -> [f64; LANES] 
     sums
 }
 
-/// Returns [`squared_distances`] for two points in one pass over the panel.
-#[inline]
-pub fn squared_distances_to_two(
+/// Writes the Euclidean distances between the eight rows of a panel and `Q` points, which are given side by side, column
+/// after column.
+#[inline(always)]
+pub fn distances_to_group<S: Simd, const Q: usize>(
+    simd: S,
     panel: &[[f64; LANES]],
-    a: &[f64],
-    b: &[f64],
-) -> ([f64; LANES], [f64; LANES]) {
-    let (mut to_a, mut to_b) = ([0.0; LANES], [0.0; LANES]);
-    for ((values, p), q) in panel.iter().zip(a).zip(b) {
-        for lane in 0..LANES {
-            let d = values[lane] - p;
-            to_a[lane] += d * d;
-            let e = values[lane] - q;
-            to_b[lane] += e * e;
+    points: &[[f64; Q]],
+    out: &mut [[f64; LANES]; Q],
+) {
+    let (columns, _) = S::as_simd_f64s(panel.as_flattened());
+    for r in 0..LANES / S::F64_LANES {
+        let mut sums = [simd.splat_f64s(0.0); Q];
+        for (column, point) in columns.chunks_exact(LANES / S::F64_LANES).zip(points) {
+            for q in 0..Q {
+                let d = simd.sub_f64s(column[r], simd.splat_f64s(point[q]));
+                sums[q] = simd.mul_add_f64s(d, d, sums[q]);
+            }
+        }
+        for q in 0..Q {
+            let (out, _) = S::as_mut_simd_f64s(&mut out[q]);
+            out[r] = simd.sqrt_f64s(sums[q]);
         }
     }
-    (to_a, to_b)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ml::simd::{self, WithSimd};
+
+    struct Group<'a>(&'a [[f64; LANES]], &'a [[f64; 2]]);
+
+    impl WithSimd for Group<'_> {
+        type Output = [[f64; LANES]; 2];
+
+        fn with_simd<S: Simd>(self, simd: S) -> [[f64; LANES]; 2] {
+            let mut out = [[0.0; LANES]; 2];
+            distances_to_group(simd, self.0, self.1, &mut out);
+            out
+        }
+    }
 
     #[test]
     fn lanes_are_rows() {
@@ -116,8 +135,11 @@ mod tests {
                 |p: &[f64]| -> f64 { x.row(i).iter().zip(p).map(|(a, b)| (a - b) * (a - b)).sum() };
             let panel = panels.panel(i / LANES);
             assert_eq!(squared_distances(panel, &point)[i % LANES], plain(&point));
-            let (a, b) = squared_distances_to_two(panel, &point, &other);
-            assert_eq!((a[i % LANES], b[i % LANES]), (plain(&point), plain(&other)));
+            let pairs: Vec<[f64; 2]> = point.iter().zip(other).map(|(a, b)| [*a, b]).collect();
+            let group = simd::dispatch(Group(panel, &pairs));
+            for (distances, p) in group.iter().zip([point, other]) {
+                assert!((distances[i % LANES] - plain(&p).sqrt()).abs() < 1e-14);
+            }
             let mut row = [0.0; 3];
             panels.copy_row(i, &mut row);
             assert_eq!(row, x.row(i));

@@ -13,11 +13,12 @@ use crate::{
         Matrix,
         cluster::{
             order,
-            panels::{LANES, Panels, squared_distances_to_two},
+            panels::{LANES, Panels, distances_to_group},
             scores,
         },
         error::MlError,
         rng::Rng,
+        simd::{self, Simd, WithSimd},
     },
     stage::work::Work,
 };
@@ -30,6 +31,9 @@ const SAMPLE_SEED: u64 = 0;
 
 /// Rows of a block: few enough for the nearest cache, a whole number of panels.
 const BLOCK_ROWS: usize = 8 * LANES;
+
+/// Points taken side by side.
+const GROUP: usize = 4;
 
 /// Blocks whose results are held at a time.
 const BLOCKS_AT_A_TIME: usize = 64;
@@ -128,58 +132,83 @@ impl Clusters {
     }
 
     fn distance_sums(&self, block: &Block) -> BlockSums {
-        let n_cols = self.panels.n_cols();
-        let mut points = vec![0.0; block.slots.len() * n_cols];
-        for (slot, point) in block.slots.clone().zip(points.chunks_exact_mut(n_cols)) {
-            self.panels.copy_row(slot, point);
-        }
+        let points = self.points(block.slots.clone());
         let after = block.slots.end.next_multiple_of(LANES);
         let mut to_block = vec![0.0; self.panels.n_rows() - after];
         let mut from_block = Vec::with_capacity(self.slots.len() - block.cluster);
         for (c, slots) in self.slots.iter().enumerate().skip(block.cluster) {
             let mut sums = vec![[0.0; LANES]; block.slots.len()];
+            let points = &points;
             if c == block.cluster {
                 // Within the block both directions are computed, as filling may lie among its panels.
-                self.add_distances(&points, block.slots.clone(), &mut sums, &mut []);
+                let (slots, to) = (block.slots.clone(), &mut [][..]);
+                simd::dispatch(Distances {
+                    panels: &self.panels,
+                    points,
+                    slots,
+                    from: &mut sums,
+                    to,
+                });
             }
-            let later = slots.start.max(after)..slots.end;
-            if !later.is_empty() {
-                let to =
-                    &mut to_block[later.start - after..later.end.next_multiple_of(LANES) - after];
-                self.add_distances(&points, later, &mut sums, to);
+            let slots = slots.start.max(after)..slots.end;
+            if !slots.is_empty() {
+                let to = slots.start - after..slots.end.next_multiple_of(LANES) - after;
+                let to = &mut to_block[to];
+                simd::dispatch(Distances {
+                    panels: &self.panels,
+                    points,
+                    slots,
+                    from: &mut sums,
+                    to,
+                });
             }
             from_block.push(sums.iter().map(|lanes| lanes.iter().sum()).collect());
         }
         BlockSums { from_block, to_block }
     }
 
-    /// Adds the distances between `points` and the rows in `slots` to the sums of both sides; `to` may be empty.
-    fn add_distances(
-        &self,
-        points: &[f64],
-        slots: Range<usize>,
-        from: &mut [[f64; LANES]],
-        to: &mut [f64],
-    ) {
+    /// Returns the rows in `slots` side by side in groups, column after column; zeros where the last group is not full.
+    fn points(&self, slots: Range<usize>) -> Vec<[f64; GROUP]> {
         let n_cols = self.panels.n_cols();
-        let mut to_panels = to.chunks_exact_mut(LANES);
-        for first in slots.clone().step_by(LANES) {
+        let mut points = vec![[0.0; GROUP]; slots.len().div_ceil(GROUP) * n_cols];
+        for (i, slot) in slots.enumerate() {
+            let group = points[i / GROUP * n_cols..].iter_mut();
+            for (point, values) in group.zip(self.panels.panel(slot / LANES)) {
+                point[i % GROUP] = values[slot % LANES];
+            }
+        }
+        points
+    }
+}
+
+/// Adds the distances between some points and the rows in `slots` to the sums of both sides; `to` may be empty.
+struct Distances<'a> {
+    panels: &'a Panels,
+    /// Side by side in groups, as many as `from` has sums.
+    points: &'a [[f64; GROUP]],
+    slots: Range<usize>,
+    from: &'a mut [[f64; LANES]],
+    to: &'a mut [f64],
+}
+
+impl WithSimd for Distances<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut to_panels = self.to.chunks_exact_mut(LANES);
+        for first in self.slots.clone().step_by(LANES) {
             let panel = self.panels.panel(first / LANES);
-            let n_lanes = (slots.end - first).min(LANES);
+            let n_lanes = (self.slots.end - first).min(LANES);
             let mut to_panel = [0.0; LANES];
-            let pairs = points.chunks(2 * n_cols).zip(from.chunks_mut(2));
-            for (pair, sums) in pairs {
-                let (a, b) = pair.split_at(n_cols);
-                let (mut to_a, mut to_b) =
-                    squared_distances_to_two(panel, a, if b.is_empty() { a } else { b });
-                for lane in 0..LANES {
-                    to_a[lane] = to_a[lane].sqrt();
-                    to_b[lane] = if b.is_empty() { 0.0 } else { to_b[lane].sqrt() };
-                    to_panel[lane] += to_a[lane] + to_b[lane];
-                }
-                for (sum, distances) in sums.iter_mut().zip([to_a, to_b]) {
-                    for (lane, (s, d)) in sum.iter_mut().zip(distances).enumerate() {
-                        *s += if lane < n_lanes { d } else { 0.0 };
+            let groups = self.points.chunks_exact(self.panels.n_cols());
+            for (points, from) in groups.zip(self.from.chunks_mut(GROUP)) {
+                let mut distances = [[0.0; LANES]; GROUP];
+                distances_to_group(simd, panel, points, &mut distances);
+                for (sum, distances) in from.iter_mut().zip(&distances) {
+                    for lane in 0..LANES {
+                        to_panel[lane] += distances[lane];
+                        sum[lane] += if lane < n_lanes { distances[lane] } else { 0.0 };
                     }
                 }
             }
