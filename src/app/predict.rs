@@ -14,6 +14,7 @@ use crate::{
     app::{AppError, Project, recorded::Recorded},
     base::{
         hash::{ContentHash, RunId},
+        memory::Lease,
         names,
     },
     frame::{self, Table},
@@ -83,6 +84,7 @@ impl Project {
         let (steps, source) = path(&store, &recorded, stage)?;
         let schema = read_schema(&store, output(source, "table")?)?;
         let input = open(&options.input)?;
+        let _held = hold(&options.input, work)?;
         let row_by_row = steps.iter().all(|s| is_row_by_row(s.kind.name()));
         let rule = match row_by_row {
             true => Thinning::Never,
@@ -355,6 +357,22 @@ fn open(input: &str) -> Result<Input, AppError> {
     let place = path.to_path_buf();
     // Its hash enters nothing: predictions are not kept in the store.
     Ok(Input::from_file(input, ContentHash::of(b""), move || File::open(&place)))
+}
+
+/// How many times its own size a file takes while its rows are read, go the path, and are answered.
+const FILE_AND_PATH: u64 = 8;
+
+/// Takes what the new rows need out of the budget of memory, before they are read.
+fn hold(input: &str, work: &Work) -> Result<Lease, AppError> {
+    let n_bytes = std::fs::metadata(input).map_or(0, |file| file.len());
+    let needed = n_bytes.saturating_mul(FILE_AND_PATH);
+    let mut lease = Lease::default();
+    let stopped = || work.cancel.is_cancelled();
+    work.pool.memory().take(&mut lease, needed, &stopped).map_err(|too_little| {
+        let help = "allow more with `--memory`, or split the file";
+        StageError::Data(format!("`{input}` {too_little}: its rows in memory; {help}"))
+    })?;
+    Ok(lease)
 }
 
 pub(super) fn unsound(recorded: &Recorded, why: &str) -> AppError {

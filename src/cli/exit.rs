@@ -45,7 +45,7 @@ pub fn code(error: &AppError) -> u8 {
 pub fn stage_code(error: &StageError) -> u8 {
     match error {
         StageError::Cancelled => INTERRUPTED,
-        StageError::Source(_) => SOURCE,
+        StageError::Source(_) | StageError::SourceAt { .. } => SOURCE,
         _ => FAILED,
     }
 }

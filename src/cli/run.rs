@@ -67,7 +67,7 @@ fn show(
     outcome: &Outcome,
 ) -> Result<(), AppError> {
     if context.json {
-        context.print_json(&report::json::outcome(outcome, &project.store()?));
+        context.print_json(&report::json::outcome(outcome, &project.store()?, exit::stage_code));
         return Ok(());
     }
     // Where nothing ran there is no news, and one line says so.

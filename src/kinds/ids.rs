@@ -16,7 +16,10 @@ use serde::Deserialize;
 
 use crate::{
     base::names,
-    stage::{error::StageError, params::Shape},
+    stage::{
+        error::{Place, StageError},
+        params::Shape,
+    },
 };
 
 /// The name of the id that is added where a source has none.
@@ -194,17 +197,19 @@ impl Repeats {
     pub fn dropped(
         self,
         rules: &Rules<'_>,
-        place: &dyn Fn(usize) -> String,
+        place: &dyn Fn(usize) -> Place,
     ) -> Result<Vec<usize>, StageError> {
         let Some(&(row, earlier)) = self.found.first() else { return Ok(Vec::new()) };
         let Some(policy) = rules.duplicates else {
-            return Err(StageError::Source(format!(
-                "{}: id `{}` of column `{}` stands on {} already; set `duplicates: first`, `last` or `keep`",
+            return Err(StageError::at(
                 place(row),
-                self.first.unwrap_or_default(),
-                rules.name(),
-                place(earlier)
-            )));
+                &format!(
+                    "id `{}` of column `{}` stands on {} already; set `duplicates: first`, `last` or `keep`",
+                    self.first.unwrap_or_default(),
+                    rules.name(),
+                    place(earlier)
+                ),
+            ));
         };
         let last = policy == Duplicates::Last;
         let dropped = self.found.iter().map(|&(row, earlier)| if last { earlier } else { row });
@@ -228,16 +233,18 @@ pub fn all_there(
     ids: &ArrayRef,
     id: &str,
     first_row: usize,
-    place: &dyn Fn(usize) -> String,
+    place: &dyn Fn(usize) -> Place,
 ) -> Result<(), StageError> {
     if ids.null_count() == 0 {
         return Ok(());
     }
     let row = (0..ids.len()).find(|&row| ids.is_null(row)).unwrap_or_default();
-    Err(StageError::Source(format!(
-        "{}: id column `{id}` has no value; fill it, or set `duplicates: keep` to number the rows instead",
-        place(first_row + row)
-    )))
+    Err(StageError::at(
+        place(first_row + row),
+        &format!(
+            "id column `{id}` has no value; fill it, or set `duplicates: keep` to number the rows instead"
+        ),
+    ))
 }
 
 /// Returns 64 bits of each id, equal for equal ids.
@@ -278,6 +285,7 @@ fn find(names: &[String], id: &str, file: &str) -> Result<usize, StageError> {
     names.iter().position(|name| name == id).ok_or_else(|| {
         let near = names::did_you_mean(id, names.iter().map(String::as_str));
         let near = near.map_or_else(String::new, |n| format!(", did you mean `{n}`?"));
-        StageError::Source(format!("{file}: id column `{id}` is not there{near}"))
+        let place = Place { file: file.to_string(), ..Place::default() };
+        StageError::at(place, &format!("id column `{id}` is not there{near}"))
     })
 }

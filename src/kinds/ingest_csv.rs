@@ -17,11 +17,11 @@ use crate::{
     },
     kinds::{
         ids::{self, Duplicates, Rules},
-        intake::{Intake, Known, Place, Taken},
+        intake::{Destination, Intake, Known, Taken},
     },
     stage::{
         ctx::{Input, StageCtx},
-        error::StageError,
+        error::{self, StageError},
         kind::{Checked, FixedOutput, Given, Inputs, Kind, PortType, Problem, Sources},
         params::{Param, Shape},
         work::Work,
@@ -206,7 +206,7 @@ impl Kind for IngestCsv {
         let pool = ctx.work.pool.clone();
         let (files, work) = (ctx.files(), ctx.work);
         let (taken, notes) = read(files, &options, work, &mut |known, reader| {
-            let place = Place::Output(ctx.sink("table")?, pool.clone());
+            let place = Destination::Output(ctx.sink("table")?, pool.clone());
             pass(files, rules, known, place, reader)
         })?;
         notes.into_iter().for_each(|note| ctx.note(note));
@@ -238,7 +238,7 @@ pub(crate) fn read_table(
 ) -> Result<(Table, Vec<String>), StageError> {
     let rules = Rules { id, duplicates };
     let (taken, notes) = read(files, options, work, &mut |known, reader| {
-        pass(files, rules, known, Place::Memory, reader)
+        pass(files, rules, known, Destination::Memory, reader)
     })?;
     match taken {
         Taken::Done { table: Some(table), .. } => Ok((table, notes)),
@@ -283,7 +283,7 @@ fn pass<'o>(
     files: &[Input],
     rules: Rules<'_>,
     known: &Known,
-    place: Place<'o>,
+    place: Destination<'o>,
     reader: &mut Reader<'_>,
 ) -> Result<Step, StageError> {
     let file = files.first().map_or("", |file| file.label.as_str());
@@ -291,7 +291,7 @@ fn pass<'o>(
     match reader.pass(&mut rows)? {
         Passed::Again => Ok((Taken::Again, None, Vec::new())),
         Passed::Done(reading) => {
-            let (taken, known) = rows.intake.end(&|row| reading.origins.place(row))?;
+            let (taken, known) = rows.intake.end(&|row| place_of(&reading.origins, row))?;
             Ok((taken, known, reading.notes))
         }
     }
@@ -322,7 +322,7 @@ impl csv::Sink for Rows<'_, '_> {
         first_row: usize,
         origins: &Origins,
     ) -> Result<(), StageError> {
-        self.intake.rows(columns, first_row, &|row| origins.place(row))
+        self.intake.rows(columns, first_row, &|row| place_of(origins, row))
     }
 }
 
@@ -330,9 +330,24 @@ impl From<CsvError> for StageError {
     fn from(error: CsvError) -> StageError {
         match error {
             CsvError::Stopped => StageError::Cancelled,
-            other => StageError::Source(other.to_string()),
+            other => {
+                let message = other.to_string();
+                match other.place() {
+                    None => StageError::Source(message),
+                    Some((file, line, column)) => {
+                        let file = file.to_string();
+                        let place = error::Place { file, line, column, row: None };
+                        StageError::SourceAt { place, message }
+                    }
+                }
+            }
         }
     }
+}
+
+fn place_of(origins: &Origins, row: usize) -> error::Place {
+    let (file, line) = origins.locate(row);
+    error::Place { file: file.to_string(), line: Some(line), ..error::Place::default() }
 }
 
 #[cfg(test)]
@@ -378,7 +393,8 @@ mod tests {
     #[test]
     fn bad_sources_name_the_line() {
         let error = run(json!({ "path": "f", "id": "a" }), "a,b\n1,2\n\n1,3\n").unwrap_err();
-        assert!(matches!(error, StageError::Source(_)));
+        let place = error.place().unwrap();
+        assert_eq!((place.file.as_str(), place.line), ("data/f.csv", Some(4)));
         assert!(
             error
                 .to_string()

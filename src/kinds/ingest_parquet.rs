@@ -18,11 +18,11 @@ use crate::{
     kinds::{
         ids::{self, Duplicates, Rules},
         ingest_csv,
-        intake::{Intake, Known, Place, Taken},
+        intake::{Destination, Intake, Known, Taken},
     },
     stage::{
         ctx::{Input, StageCtx},
-        error::StageError,
+        error::{Place, StageError},
         kind::{FixedOutput, Inputs, Kind, PortType, Sources},
         params::{Param, Shape},
         work::Work,
@@ -147,7 +147,7 @@ pub(crate) fn read_table(
     let place = |row: usize| {
         let part = bounds.partition_point(|(_, start)| *start <= row).saturating_sub(1);
         let (label, start) = &bounds[part];
-        format!("{label}, row {}", row - start)
+        Place { file: label.clone(), row: Some(row - start), ..Place::default() }
     };
     let (columns, n_rows) = joined(parts)?;
     let file = files.first().map_or("", |file| file.label.as_str());
@@ -157,7 +157,7 @@ pub(crate) fn read_table(
     let types: Vec<DataType> = arrays.iter().map(|array| array.data_type().clone()).collect();
     let mut known = Known::default();
     loop {
-        let mut intake = Intake::new(rules, &known, Place::Memory);
+        let mut intake = Intake::new(rules, &known, Destination::Memory);
         intake.start(&names, &types, HashMap::new(), file)?;
         for start in (0..n_rows).step_by(CHUNK_ROWS) {
             let n = CHUNK_ROWS.min(n_rows - start);

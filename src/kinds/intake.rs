@@ -13,7 +13,10 @@ use crate::{
     base::pool::Pool,
     frame::{FrameError, Table, table::ID_KEY},
     kinds::ids::{self, Census, Duplicates, Repeats, Rules},
-    stage::{error::StageError, sink::TableSink},
+    stage::{
+        error::{self, StageError},
+        sink::TableSink,
+    },
 };
 
 /// What is known of a source's ids from an earlier reading.
@@ -28,7 +31,7 @@ pub struct Known {
 }
 
 /// Where the table goes.
-pub enum Place<'o> {
+pub enum Destination<'o> {
     /// To a stage's output.
     Output(Box<dyn Write + Send + 'o>, Pool),
     /// Into memory.
@@ -59,7 +62,7 @@ pub enum Taken {
 pub struct Intake<'o, 'k> {
     rules: Rules<'k>,
     known: &'k Known,
-    place: Option<Place<'o>>,
+    place: Option<Destination<'o>>,
     sink: Option<(Sink<'o>, SchemaRef)>,
     names: Vec<String>,
     types: Vec<DataType>,
@@ -73,7 +76,7 @@ pub struct Intake<'o, 'k> {
 
 impl<'o, 'k> Intake<'o, 'k> {
     /// Starts a reading.
-    pub fn new(rules: Rules<'k>, known: &'k Known, place: Place<'o>) -> Intake<'o, 'k> {
+    pub fn new(rules: Rules<'k>, known: &'k Known, place: Destination<'o>) -> Intake<'o, 'k> {
         // Rows go nowhere while it is found out which are to be left out.
         let repeats = match (&known.suspects, &known.dropped) {
             (Some(suspects), None) => Some(Repeats::of(suspects.clone())),
@@ -119,7 +122,7 @@ impl<'o, 'k> Intake<'o, 'k> {
         &mut self,
         mut columns: Vec<ArrayRef>,
         first_row: usize,
-        place: &dyn Fn(usize) -> String,
+        place: &dyn Fn(usize) -> error::Place,
     ) -> Result<(), StageError> {
         let n_rows = columns.first().map_or(0, |c| c.len());
         if let Some(position) = self.position {
@@ -178,10 +181,10 @@ impl<'o, 'k> Intake<'o, 'k> {
         }
         let schema = Arc::new(Schema::new_with_metadata(fields, self.metadata.clone()));
         let sink = match place {
-            Place::Output(bytes, pool) => {
+            Destination::Output(bytes, pool) => {
                 Sink::Output(Box::new(TableSink::new("table", bytes, schema.clone(), &pool)?))
             }
-            Place::Memory => Sink::Memory(Vec::new()),
+            Destination::Memory => Sink::Memory(Vec::new()),
         };
         self.sink = Some((sink, schema));
         Ok(())
@@ -193,7 +196,7 @@ impl<'o, 'k> Intake<'o, 'k> {
     /// If an id occurs twice and no rule says which to keep, or the sink fails.
     pub fn end(
         mut self,
-        place: &dyn Fn(usize) -> String,
+        place: &dyn Fn(usize) -> error::Place,
     ) -> Result<(Taken, Option<Known>), StageError> {
         if self.fractions && !self.known.fractions {
             return Ok((Taken::Again, Some(Known { fractions: true, ..Known::default() })));
@@ -252,12 +255,16 @@ mod tests {
         pieces: &[ArrayRef],
         rules: Rules<'_>,
     ) -> Result<(Table, Vec<String>, usize), StageError> {
-        let place = |row: usize| format!("f:{row}");
+        let place = |row: usize| error::Place {
+            file: "f".to_string(),
+            line: Some(row),
+            ..error::Place::default()
+        };
         let names = ["x".to_string(), "c".to_string()];
         let types = [DataType::Int64, pieces[0].data_type().clone()];
         let mut known = Known::default();
         for n_readings in 1.. {
-            let mut intake = Intake::new(rules, &known, Place::Memory);
+            let mut intake = Intake::new(rules, &known, Destination::Memory);
             intake.start(&names, &types, HashMap::new(), "f")?;
             let mut first_row = 0;
             for ids in pieces {
@@ -337,7 +344,7 @@ mod tests {
         let (table, ..) = read(&[text_array(["a", "a"])], Rules::default()).unwrap();
         assert_eq!(table.integers("row").unwrap(), [Some(0), Some(1)]);
         let known = Known::default();
-        let mut intake = Intake::new(Rules::default(), &known, Place::Memory);
+        let mut intake = Intake::new(Rules::default(), &known, Destination::Memory);
         let names = ["row".to_string()];
         let error = intake.start(&names, &[DataType::Int64], HashMap::new(), "f").unwrap_err();
         assert!(error.to_string().contains("id: row"), "{error}");

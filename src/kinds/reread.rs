@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use arrow::{
-    array::{Array, ArrayRef},
+    array::{Array, ArrayRef, AsArray},
     compute::{self, CastOptions},
-    datatypes::{DataType, Schema, TimeUnit},
+    datatypes::{DataType, Float64Type, Schema, TimeUnit},
     util::display::array_value_to_string,
 };
 use serde::Deserialize;
@@ -23,7 +23,11 @@ use crate::{
         ids::{Duplicates, ROW},
         ingest_csv, ingest_parquet,
     },
-    stage::{ctx::Input, error::StageError, work::Work},
+    stage::{
+        ctx::Input,
+        error::{Place, StageError},
+        work::Work,
+    },
 };
 
 /// Returns the options that read delimited text as the table with `schema` was read. Columns that the
@@ -35,7 +39,7 @@ pub fn options_like(schema: &Schema) -> Options {
     let mut types = BTreeMap::new();
     for field in schema.fields() {
         let declared = match field.data_type() {
-            DataType::Int64 | DataType::Int32 => Declared::Integer,
+            DataType::Int64 | DataType::Int32 => Declared::Number,
             DataType::Float64 => Declared::Float,
             DataType::Boolean => Declared::Boolean,
             DataType::Date32 => Declared::Date,
@@ -127,7 +131,8 @@ fn is_columnar(file: &Input) -> Result<bool, StageError> {
 /// that is wrong follows from it.
 fn with_delimiter(error: StageError, file: &Input, options: &Options) -> StageError {
     use std::io::{BufRead, BufReader, Read};
-    let (Some(Delimiter::Byte(delimiter)), StageError::Source(why)) = (&options.delimiter, &error)
+    let (Some(Delimiter::Byte(delimiter)), StageError::SourceAt { place, message }) =
+        (&options.delimiter, &error)
     else {
         return error;
     };
@@ -142,9 +147,10 @@ fn with_delimiter(error: StageError, file: &Input, options: &Options) -> StageEr
         b'\t' => "tab".to_string(),
         byte => format!("`{}`", char::from(*byte)),
     };
-    StageError::Source(format!(
-        "{why}; the run's source has its fields apart by {shown}, which the first line lacks"
-    ))
+    let message = format!(
+        "{message}; the run's source has its fields apart by {shown}, which the first line lacks"
+    );
+    StageError::SourceAt { place: place.clone(), message }
 }
 
 /// Casts the columns that `schema` has to its types.
@@ -174,24 +180,27 @@ fn cast_all(
         return Ok(array.clone());
     }
     let safe = CastOptions { safe: true, ..CastOptions::default() };
-    let fractional = |row: usize| {
-        let value = array_value_to_string(array, row).unwrap_or_default();
-        *to == DataType::Int64 && value.parse::<f64>().is_ok_and(|v| v != v.floor())
+    // What was counted in whole numbers may come in fractions; whoever reads numbers reads these too.
+    let to = match (to, array.as_primitive_opt::<Float64Type>()) {
+        (DataType::Int64, Some(floats)) if floats.iter().flatten().any(|v| v != v.floor()) => {
+            return Ok(array.clone());
+        }
+        _ => to,
     };
     let cast = compute::cast_with_options(array, to, &safe);
     let cast = cast.map_err(|error| {
         let error = FrameError::from(error);
         StageError::Source(format!("{label}: column `{name}`: {error}"))
     })?;
-    let lost = |row: &usize| !array.is_null(*row) && (cast.is_null(*row) || fractional(*row));
+    let lost = |row: &usize| !array.is_null(*row) && cast.is_null(*row);
     match (0..array.len()).find(lost) {
         None => Ok(cast),
         Some(row) => {
             let value = array_value_to_string(array, row).unwrap_or_default();
             let expected = type_word(to);
-            Err(StageError::Source(format!(
-                "{label}, row {row}: column `{name}`: `{value}` is not of type {expected}"
-            )))
+            let place = Place { file: label.to_string(), row: Some(row), ..Place::default() };
+            let fact = format!("column `{name}`: `{value}` is not of type {expected}");
+            Err(StageError::at(place, &fact))
         }
     }
 }
@@ -250,6 +259,31 @@ mod tests {
         let new = "id;income\n1;2,5\n2;plenty\n";
         let error = again(Input::from_bytes("new.csv", new)).unwrap_err();
         assert_eq!(error.to_string(), "new.csv:3: column `income`: `plenty` is not a number");
+    }
+
+    /// A fraction where the run had whole numbers was an error, though whatever reads numbers reads it as well.
+    #[test]
+    fn fractions_may_follow_whole_numbers() {
+        let read = |n: &str| {
+            let rows: String = (0..40).map(|i| format!("{i};1;{i}\n")).collect();
+            again(Input::from_bytes("new.csv", format!("id;income;n\n{rows}99;1;{n}\n")))
+        };
+        let whole = read("7").unwrap();
+        assert_eq!(*whole.column("n").unwrap().data_type(), DataType::Int64);
+        let fraction = read("7,5").unwrap();
+        assert_eq!(
+            (fraction.floats("n").unwrap()[3], fraction.floats("n").unwrap()[40]),
+            (3.0, 7.5)
+        );
+        assert_eq!(whole.integers("n").unwrap()[40], Some(7));
+        let error = read("x").unwrap_err();
+        assert_eq!(error.to_string(), "new.csv:42: column `n`: `x` is not an integer");
+        let place = error.place().unwrap();
+        assert_eq!((place.file.as_str(), place.line, place.column), ("new.csv", Some(42), Some(6)));
+        let columns = vec![("id", text_array(["a"])), ("n", float_array(vec![0.5]))];
+        let table = Table::new(None, columns).unwrap();
+        let read = again(memory::input("new.parquet", &table).unwrap()).unwrap();
+        assert_eq!(read.floats("n").unwrap(), [0.5]);
     }
 
     #[test]

@@ -11,8 +11,9 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{AppError, Outcome, Survey},
-    engine::{record, status::Standing},
+    engine::{event::State, record, status::Standing},
     frame::Table,
+    stage::error::StageError,
     store::{
         Store,
         records::{HistoryEntry, HistoryStage, OutputRecord, Reason},
@@ -22,16 +23,29 @@ use crate::{
 /// The format's name, in every document.
 pub const FORMAT: &str = "orchestrate/1";
 
-/// Returns the document of a finished run.
-pub fn outcome(outcome: &Outcome, store: &Store) -> Value {
-    json!({
+/// Returns the document of a finished run; `code` tells the exit code of a failure.
+pub fn outcome(outcome: &Outcome, store: &Store, code: impl Fn(&StageError) -> u8) -> Value {
+    let mut document = json!({
         "format": FORMAT,
         "pipeline": outcome.plan.pipeline,
         "run": outcome.run,
         "seconds": outcome.seconds,
         "stages": stages(&record::history(&outcome.reports), store),
         "counts": record::counts(&outcome.reports),
-    })
+    });
+    let failed = outcome.reports.iter().filter(|r| r.state == State::Failed);
+    let errors = failed.filter_map(|report| {
+        let error = report.error.as_ref()?;
+        let mut told = failure(error, code(error));
+        told["stage"] = json!(report.name);
+        Some(told)
+    });
+    let errors: Vec<Value> = errors.collect();
+    if !errors.is_empty() {
+        document["error"] = json!(errors.first());
+        document["errors"] = json!(errors);
+    }
+    document
 }
 
 /// Returns the document of the states before a run.
@@ -162,10 +176,20 @@ pub fn error(error: &AppError, exit_code: u8) -> Value {
                 })
             })
             .collect(),
+        AppError::Stage(error) => vec![failure(error, exit_code)],
         other => vec![json!({
             "code": exit_code, "message": other.to_string(), "file": null,
             "line": null, "column": null, "help": null,
         })],
     };
     json!({ "format": FORMAT, "error": all.first(), "errors": all })
+}
+
+/// Returns what a stage failed with, and where in a source that stands.
+fn failure(error: &StageError, exit_code: u8) -> Value {
+    let place = error.place();
+    json!({
+        "code": exit_code, "message": error.to_string(), "file": place.map(|p| &p.file),
+        "line": place.and_then(|p| p.line), "column": place.and_then(|p| p.column), "help": null,
+    })
 }

@@ -1,8 +1,32 @@
 //! What a stage can fail with, as data. It does not know exit codes.
 
-use std::io;
+use std::{fmt, io};
 
 use crate::{frame::FrameError, stage::work::Cancelled, store::error::StoreError};
+
+/// A place in a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The file's label.
+    pub file: String,
+    /// The line, from 1, in a text.
+    pub line: Option<usize>,
+    /// The character in the line, from 1.
+    pub column: Option<usize>,
+    /// The row, from 0, where there are no lines.
+    pub row: Option<usize>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        match (self.line, self.row) {
+            (Some(line), _) => write!(f, ":{line}"),
+            (None, Some(row)) => write!(f, ", row {row}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
 
 /// Why a stage failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +37,14 @@ pub enum StageError {
     /// A source is missing, cannot be parsed, has bad ids or lacks a column.
     #[error("{0}")]
     Source(String),
+    /// As [`StageError::Source`], with the place in a source; the text starts with it.
+    #[error("{message}")]
+    SourceAt {
+        /// Where.
+        place: Place,
+        /// The place, the fact, what to do.
+        message: String,
+    },
     /// The data does not allow what was asked; the text says where and what to do.
     #[error("{0}")]
     Data(String),
@@ -41,6 +73,19 @@ pub enum StageError {
 }
 
 impl StageError {
+    /// Makes the error of a place in a source; `fact` follows it.
+    pub fn at(place: Place, fact: &str) -> StageError {
+        StageError::SourceAt { message: format!("{place}: {fact}"), place }
+    }
+
+    /// Returns where in a source the mistake stands, if it stands in one.
+    pub fn place(&self) -> Option<&Place> {
+        match self {
+            StageError::SourceAt { place, .. } => Some(place),
+            _ => None,
+        }
+    }
+
     /// Returns true if the store cannot be written at all, so that no other stage would fare better.
     pub fn is_refusal(&self) -> bool {
         let cause = match self {

@@ -88,3 +88,16 @@ fn a_file_without_the_id_says_why() {
         assert!(said.err.contains(expected), "{}", said.err);
     }
 }
+
+/// The place of a mistake was in the message only; programs had to take it apart.
+#[test]
+fn mistakes_in_new_rows_have_a_place_for_programs_too() {
+    let project = Project::small();
+    project.run();
+    project.write("new.csv", "id,income,visits,color\nn1,1,1,red\nn2,x,1,red\n");
+    let error = project.say(&["predict", "new.csv", "--json"]).expect(6).json()["error"].clone();
+    assert!(error["file"].as_str().is_some_and(|file| file.ends_with("new.csv")), "{error}");
+    assert_eq!((error["line"].as_u64(), error["column"].as_u64()), (Some(3), Some(4)), "{error}");
+    let said = project.say(&["predict", "new.csv", "--memory", "1MiB"]).expect(1);
+    assert!(said.err.contains("1.0 MiB (1048576 bytes) allowed"), "{}", said.err);
+}

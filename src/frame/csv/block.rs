@@ -9,7 +9,7 @@ use arrow::{
 
 use super::{
     build::{Reading, is_null},
-    dialect::{Declared, Options},
+    dialect::{Declared, Delimiter, Options},
     error::CsvError,
     infer::{ColumnType, Seen},
     split::{Cells, unquote},
@@ -42,12 +42,25 @@ pub struct Block {
     pub ragged: Vec<(usize, usize)>,
     /// How many rows have a value that is not of a declared type.
     pub n_misfits: usize,
-    /// The first of them: the line below the chunk's start, the column, the value.
-    pub misfit: Option<(usize, usize, String)>,
+    /// The first of them.
+    pub misfit: Option<Misfit>,
     /// What the values look like.
     pub seen: Vec<Seen>,
     /// The values, if there were types to read them by.
     pub columns: Vec<ArrayRef>,
+}
+
+/// A value that is not of its column's type.
+#[derive(Debug)]
+pub struct Misfit {
+    /// The line below the chunk's start.
+    pub line: usize,
+    /// The character in that line, from 1.
+    pub character: Option<usize>,
+    /// Which column.
+    pub column: usize,
+    /// What it says.
+    pub value: String,
 }
 
 impl Plan<'_> {
@@ -92,9 +105,16 @@ impl Plan<'_> {
                         null_values: &self.options.null_values,
                     };
                     let column = reading.column(cells.column(text, place), n_rows, watched);
-                    // What does not fit a type that was guessed makes for another guess.
+                    // What does not fit a type that was guessed makes for another guess: so do fractions where whole
+                    // numbers were declared only if all are.
+                    let widens = declared == Some(&Declared::Number);
+                    let fits = |row: usize| {
+                        let raw = unquote(cells.field(text, row, place));
+                        widens && self.options.numbers.float(trim(raw.as_bytes())).is_some()
+                    };
                     if declared.is_some() {
-                        misfits.extend(column.misfits.into_iter().map(|row| (row, j)));
+                        let rows = column.misfits.into_iter().filter(|&row| !fits(row));
+                        misfits.extend(rows.map(|row| (row, j)));
                     }
                     columns.push(column.values);
                 }
@@ -103,8 +123,17 @@ impl Plan<'_> {
         misfits.sort_unstable();
         misfits.dedup_by_key(|(row, _)| *row);
         let misfit = misfits.first().map(|&(row, j)| {
-            let value = cells.column(text, order[j]).nth(row).unwrap_or_default();
-            (line_of(row), j, unquote(value).trim().to_string())
+            let value = cells.field(text, row, order[j]);
+            let (start, at) = (cells.offset(row), cells.field_start(row, order[j]));
+            // Blanks between fields were rewritten, and a quoted line end before it starts another line.
+            let before = text.get(start..at).filter(|before| !before.contains('\n'));
+            let before = before.filter(|_| self.options.delimiter != Some(Delimiter::Whitespace));
+            Misfit {
+                line: line_of(row),
+                character: before.map(|before| before.chars().count() + 1),
+                column: j,
+                value: unquote(value).trim().to_string(),
+            }
         });
         let ragged = cells.ragged.iter();
         let ragged = ragged.map(|r| (newlines(&bytes[range.start..r.offset]), r.found)).collect();
@@ -125,11 +154,14 @@ impl Plan<'_> {
         }
     }
 
-    /// Tells which columns nobody needs to look at: declared ones but for dates, whose order is found.
+    /// Tells which columns nobody needs to look at: declared ones but for dates, whose order is found, and numbers that may
+    /// be whole.
     pub fn declared(names: &[String], options: &Options) -> Vec<bool> {
         let is_known = |name: &String| {
             let declared = options.types.get(name);
-            declared.is_some_and(|d| !matches!(d, Declared::Date | Declared::Timestamp))
+            declared.is_some_and(|d| {
+                !matches!(d, Declared::Date | Declared::Timestamp | Declared::Number)
+            })
         };
         names.iter().map(is_known).collect()
     }

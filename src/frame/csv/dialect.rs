@@ -17,6 +17,10 @@ pub const DIALECT_KEY: &str = "orchestrate.csv";
 pub enum Declared {
     /// Whole numbers; `3.0` is one.
     Integer,
+    /// Whole numbers if all are, else numbers. No source may ask for it: it is for new rows of a column that held whole
+    /// numbers.
+    #[serde(skip)]
+    Number,
     /// Numbers.
     Float,
     /// `true`, `yes`, `y`, `t`, `1` and their opposites, in any case.

@@ -109,6 +109,8 @@ pub enum CsvError {
         file: String,
         /// The line on which the row starts.
         line: usize,
+        /// The character in that line, from 1, where the value starts, if it is known.
+        character: Option<usize>,
         /// The column.
         column: String,
         /// The value as written.
@@ -162,4 +164,28 @@ pub enum CsvError {
     /// The caller asked to stop.
     #[error("stopped")]
     Stopped,
+}
+
+impl CsvError {
+    /// Returns the file, line and character where the mistake stands, as far as they are known.
+    pub fn place(&self) -> Option<(&str, Option<usize>, Option<usize>)> {
+        match self {
+            CsvError::Io { file, .. }
+            | CsvError::Empty { file }
+            | CsvError::NotText { file, .. }
+            | CsvError::FixedWidth { file, .. }
+            | CsvError::HeadersDiffer { file, .. }
+            | CsvError::AmbiguousDate { file, .. }
+            | CsvError::UnknownColumn { file, .. }
+            | CsvError::TooWide { file, .. }
+            | CsvError::DuplicateHeader { file, .. }
+            | CsvError::TooLarge { file, .. } => Some((file, None, None)),
+            CsvError::Nul { file, line }
+            | CsvError::Encoding { file, line, .. }
+            | CsvError::UnclosedQuote { file, line }
+            | CsvError::Ragged { file, line, .. } => Some((file, Some(*line), None)),
+            CsvError::Misfit { file, line, character, .. } => Some((file, Some(*line), *character)),
+            CsvError::Stopped => None,
+        }
+    }
 }

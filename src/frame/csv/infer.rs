@@ -198,6 +198,11 @@ impl Seen {
         }
     }
 
+    /// Returns true if there are numbers with a point or an exponent.
+    pub fn has_fractions(&self) -> bool {
+        self.floats > 0
+    }
+
     /// Returns true if the column is text whatever comes, and nothing is to be told of it.
     pub fn is_settled(&self) -> bool {
         self.sealed

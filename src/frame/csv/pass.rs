@@ -268,13 +268,14 @@ impl Pass<'_, '_> {
             let error = CsvError::Ragged { file, line: line + below, expected, found };
             self.bad.add(0, block.ragged.len(), error, skip)?;
         }
-        if let (Some((below, column, value)), Some(types)) = (&block.misfit, &self.types) {
+        if let (Some(misfit), Some(types)) = (&block.misfit, &self.types) {
             let error = CsvError::Misfit {
                 file: label.to_string(),
-                line: line + below,
-                column: self.names[*column].clone(),
-                value: shortened(value),
-                expected: types[*column].expected(),
+                line: line + misfit.line,
+                character: misfit.character,
+                column: self.names[misfit.column].clone(),
+                value: shortened(&misfit.value),
+                expected: types[misfit.column].expected(),
             };
             self.bad.add(1, block.n_misfits, error, skip)?;
         }

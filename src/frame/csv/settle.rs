@@ -32,6 +32,8 @@ pub fn settle(names: &[String], seen: &[Seen], options: &Options, origins: &Orig
                 column_type
             }
             Some(Declared::Integer) => ColumnType::Integer,
+            Some(Declared::Number) if seen.has_fractions() => ColumnType::Float,
+            Some(Declared::Number) => ColumnType::Integer,
             Some(Declared::Float) => ColumnType::Float,
             Some(Declared::Boolean) => ColumnType::Boolean,
             Some(Declared::Text) => ColumnType::Text,

@@ -222,6 +222,20 @@ impl Cells {
         self.marks.get(row * (self.n_columns + 1)).map_or(self.base, |&m| self.base + m as usize)
     }
 
+    /// Returns where the field of row `row` in `column` (its position in the file) starts in the text.
+    pub fn field_start(&self, row: usize, column: usize) -> usize {
+        let marks = &self.marks[row * (self.n_columns + 1)..];
+        let before = marks.get(column).map_or(self.base, |&m| self.base + m as usize);
+        if column == 0 { before } else { before + 1 }
+    }
+
+    /// Returns the raw field of row `row` in `column` (its position in the file).
+    pub fn field<'a>(&self, text: &'a str, row: usize, column: usize) -> &'a str {
+        let end = self.marks.get(row * (self.n_columns + 1) + column + 1);
+        let end = self.base + end.map_or(0, |&m| m as usize);
+        text.get(self.field_start(row, column)..end).unwrap_or_default()
+    }
+
     /// Returns the raw fields of `column` (its position in the file), row by row.
     pub fn column<'a>(&'a self, text: &'a str, column: usize) -> impl Iterator<Item = &'a str> {
         self.marks.chunks_exact(self.n_columns + 1).map(move |marks| {
