@@ -106,7 +106,7 @@ impl Kind for ClassifyLogistic {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

@@ -195,7 +195,7 @@ impl Kind for ClassifyXgboost {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn about(&self) -> &'static str {

@@ -21,7 +21,7 @@ impl Kind for PredictBatch {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

@@ -9,18 +9,20 @@ pub fn exp(x: f64) -> f64 {
 }
 
 /// Replaces each x by e^x, within 2 units in the last place; 0 below -708 and infinite above 709, where the
-/// result would leave the normal numbers. No branch and no table, so that compilers do several at once;
-/// only exact and correctly rounded operations, so that every vector width gives the same bits.
+/// result would leave the normal numbers. No branch and no table, so that compilers do several at once (within
+/// [`simd::run`](crate::ml::simd::run), for `mul_add` is a call elsewhere); only correctly rounded
+/// operations, so that every vector width gives the same bits.
+#[inline(always)]
 pub fn exp_each(values: &mut [f64]) {
     for v in values {
         *v = exp_plain(*v);
     }
 }
 
-/// e^x = 2^n e^r with n whole and |r| <= ln(2) / 2 (Tang, ACM TOMS 15, 1989), e^r by its Taylor series, whose
+/// Returns e^x as [`exp_each`] does, for kernels: e^x = 2^n e^r with n whole and |r| <= ln(2) / 2 (Tang, ACM TOMS 15, 1989), e^r by its Taylor series, whose
 /// next term is below 4e-18.
 #[inline(always)]
-fn exp_plain(x: f64) -> f64 {
+pub(crate) fn exp_plain(x: f64) -> f64 {
     const LOG2_E: f64 = std::f64::consts::LOG2_E;
     // ln(2) in two parts; the first has so many zeros at its end that n times it is exact.
     const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
@@ -43,17 +45,39 @@ fn exp_plain(x: f64) -> f64 {
     ];
     let inside = if x > 709.0 { 709.0 } else { x };
     let inside = if inside < -708.0 { -708.0 } else { inside };
-    let shifted = inside * LOG2_E + ROUND;
+    let shifted = inside.mul_add(LOG2_E, ROUND);
     let n = shifted - ROUND;
-    let r = (inside - n * LN2_HIGH) - n * LN2_LOW;
-    let mut sum = 1.0 / 6_227_020_800.0;
+    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, inside));
+    let mut sum: f64 = 1.0 / 6_227_020_800.0;
     for term in TERMS {
-        sum = sum * r + term;
+        sum = sum.mul_add(r, term);
     }
     let scale = f64::from_bits((shifted.to_bits() << 52).wrapping_add(1023 << 52));
-    let found = (sum * r + 1.0) * scale;
+    let found = sum.mul_add(r, 1.0) * scale;
     let found = if x > 709.0 { f64::INFINITY } else { found };
     if x < -708.0 { 0.0 } else { found }
+}
+
+/// Returns ln(x) of a finite x that is not below 1, within 2 units in the last place of 1 + ln(x), for kernels.
+///
+/// x = 2^n m with m around 1; ln(m) is the series of twice the inverse hyperbolic tangent of
+/// (m - 1) / (m + 1), which is below 0.172, so that the next term is below 1e-18.
+#[inline(always)]
+pub(crate) fn ln_plain(x: f64) -> f64 {
+    // The bits of the square root of one half, below which m does not lie.
+    const LEAST: u64 = 0x3FE6_A09E_667F_3BCD;
+    // A number whose lowest bits are a whole number, and its value without those.
+    const WHOLE: u64 = 0x4330_0000_0000_0000;
+    let shift = (x.to_bits() - LEAST) >> 52;
+    let m = f64::from_bits(x.to_bits() - (shift << 52));
+    let n = f64::from_bits(shift | WHOLE) - f64::from_bits(WHOLE);
+    let f = (m - 1.0) / (m + 1.0);
+    let square = f * f;
+    let mut sum: f64 = 1.0 / 23.0;
+    for odd in [21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0, 3.0] {
+        sum = sum.mul_add(square, 1.0 / odd);
+    }
+    n.mul_add(std::f64::consts::LN_2, (2.0 * f * square).mul_add(sum, 2.0 * f))
 }
 
 /// Returns e^x - 1, exact near zero.
@@ -205,6 +229,17 @@ mod tests {
         exp_each(&mut odd);
         assert!(odd[0].is_nan());
         assert_eq!(odd[1..], [f64::INFINITY, 0.0, f64::INFINITY, 0.0]);
+    }
+
+    #[test]
+    fn logarithms_from_one_up_are_the_librarys() {
+        let mut x = 1.0;
+        while x < 1e300 {
+            let (found, known) = (ln_plain(x), ln(x));
+            assert!((found - known).abs() <= 2.0 * f64::EPSILON * (1.0 + known), "{x}: {found}");
+            x *= 1.000_37 + x * 1e-6;
+        }
+        assert_eq!(ln_plain(1.0), 0.0);
     }
 
     #[test]

@@ -135,7 +135,8 @@ fn mathematics_knows_no_arrow_no_files_and_no_clock() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
-/// The C library's versions of these differ by processor and release, and their results are hashed.
+/// The C library's versions of these differ by processor and release, and their results are hashed. (`mul_add` is not
+/// one of them: it is rounded once, whoever computes it.)
 #[test]
 fn no_elementary_function_of_the_system_reaches_an_artifact() {
     const FORBIDDEN: &[&str] = &[
@@ -150,7 +151,6 @@ fn no_elementary_function_of_the_system_reaches_an_artifact() {
         ".sin()",
         ".cos()",
         ".tanh()",
-        ".mul_add(",
         ".cbrt()",
     ];
     let mut wrong = Vec::new();

@@ -5,6 +5,9 @@
 //! intercepts free; two classes take one coefficient vector, more take one a class (softmax).
 //! Minimised by L-BFGS, `n_rows * n_features * n_classes` an evaluation.
 
+mod loss;
+
+use self::loss::Loss;
 use crate::{
     ml::{
         Matrix,
@@ -67,13 +70,9 @@ pub fn fit(samples: &Samples<'_>, params: &LogisticParams, work: &Work) -> Resul
         work.progress.advance(1);
         Ok(loss.evaluate(theta, gradient, work))
     })?;
-    let mut coefficients = Matrix::zeros(n_vectors, n_features);
-    for v in 0..n_vectors {
-        for j in 0..n_features {
-            coefficients.row_mut(v)[j] = end.x[j * n_vectors + v];
-        }
-    }
-    let intercepts = end.x[n_features * n_vectors..].to_vec();
+    let mut coefficients = end.x;
+    let intercepts = coefficients.split_off(n_features * n_vectors);
+    let coefficients = Matrix::new(n_vectors, n_features, coefficients);
     let logistic = Logistic { coefficients, intercepts, n_classes: samples.n_classes };
     Ok(Fit { logistic, iterations: end.iterations, converged: end.converged })
 }
@@ -102,93 +101,6 @@ impl Logistic {
             }
         })
     }
-}
-
-/// The objective. Parameters lie feature after feature, one entry a vector, the intercepts last: the
-/// inner loops then run over neighbouring numbers.
-struct Loss<'a> {
-    samples: &'a Samples<'a>,
-    weights: Vec<f64>,
-    total: f64,
-    strength: f64,
-    n_vectors: usize,
-}
-
-impl<'a> Loss<'a> {
-    fn new(samples: &'a Samples<'a>, params: &LogisticParams, n_vectors: usize) -> Loss<'a> {
-        let weights = samples.class_weights(params.balanced);
-        let counts = samples.class_counts();
-        let total = counts.iter().zip(&weights).map(|(&c, w)| c as f64 * w).sum();
-        Loss { samples, weights, total, strength: 1.0 / (params.c * total), n_vectors }
-    }
-
-    fn evaluate(&self, theta: &[f64], gradient: &mut [f64], work: &Work) -> f64 {
-        let folded = work.pool.fold_chunks(
-            self.samples.y.len(),
-            |rows| self.fold(theta, rows),
-            |(a, mut sums), (b, part)| {
-                sums.iter_mut().zip(part).for_each(|(sum, v)| *sum += v);
-                (a + b, sums)
-            },
-        );
-        let (mut loss, sums) = folded.unwrap_or_else(|| (0.0, vec![0.0; theta.len()]));
-        loss /= self.total;
-        let n_coefficients = theta.len() - self.n_vectors;
-        for (i, (gradient, sum)) in gradient.iter_mut().zip(sums).enumerate() {
-            let penalty = if i < n_coefficients { self.strength * theta[i] } else { 0.0 };
-            *gradient = sum / self.total + penalty;
-        }
-        let w = &theta[..n_coefficients];
-        loss + 0.5 * self.strength * math::dot(w, w)
-    }
-
-    /// Sums loss and gradient over a chunk of rows.
-    fn fold(&self, theta: &[f64], rows: std::ops::Range<usize>) -> (f64, Vec<f64>) {
-        let k = self.n_vectors;
-        let (weights, intercepts) = theta.split_at(theta.len() - k);
-        let mut sums = vec![0.0; theta.len()];
-        let mut scores = vec![0.0; k];
-        let mut loss = 0.0;
-        for row in rows {
-            let x = self.samples.x.row(row);
-            scores.copy_from_slice(intercepts);
-            for (value, w) in x.iter().zip(weights.chunks_exact(k)) {
-                scores.iter_mut().zip(w).for_each(|(score, w)| *score += value * w);
-            }
-            let class = self.samples.y[row] as usize;
-            let weight = self.weights[class];
-            loss += weight * loss_and_residuals(&mut scores, class);
-            scores.iter_mut().for_each(|v| *v *= weight);
-            let (coefficients, free) = sums.split_at_mut(theta.len() - k);
-            for (value, sum) in x.iter().zip(coefficients.chunks_exact_mut(k)) {
-                sum.iter_mut().zip(&scores).for_each(|(sum, r)| *sum += value * r);
-            }
-            free.iter_mut().zip(&scores).for_each(|(sum, r)| *sum += r);
-        }
-        (loss, sums)
-    }
-}
-
-/// Returns the log-loss of a row and turns its scores into the loss's derivatives by them.
-fn loss_and_residuals(scores: &mut [f64], class: usize) -> f64 {
-    if let [score] = scores {
-        let target = f64::from(u8::from(class == 1));
-        let towards = if class == 1 { -*score } else { *score };
-        // ln(1 + e^t), without overflow.
-        let loss = towards.max(0.0) + math::ln_1p(math::exp(-towards.abs()));
-        *score = math::sigmoid(*score) - target;
-        return loss;
-    }
-    let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let own = scores[class] - max;
-    let mut sum = 0.0;
-    for score in scores.iter_mut() {
-        *score = math::exp(*score - max);
-        sum += *score;
-    }
-    scores.iter_mut().for_each(|v| *v /= sum);
-    scores[class] -= 1.0;
-    math::ln(sum) - own
 }
 
 #[cfg(test)]

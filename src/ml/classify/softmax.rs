@@ -1,10 +1,18 @@
 //! Scores turned into probabilities, many rows at a time. It does not know what gave the scores.
 
-use crate::ml::math;
+use crate::ml::{math, simd};
 
 /// Replaces each row of `width` scores by its softmax, without overflow.
 pub fn rows(scores: &mut [f64], width: usize) {
     let width = width.max(1);
+    simd::run(
+        #[inline(always)]
+        || rows_plain(scores, width),
+    );
+}
+
+#[inline(always)]
+fn rows_plain(scores: &mut [f64], width: usize) {
     for row in scores.chunks_exact_mut(width) {
         let max = row.iter().fold(f64::NEG_INFINITY, |max, &v| if v > max { v } else { max });
         row.iter_mut().for_each(|v| *v -= max);
@@ -18,6 +26,14 @@ pub fn rows(scores: &mut [f64], width: usize) {
 
 /// Replaces each score by the logistic function of it, exact to the last digits on both sides.
 pub fn sigmoid_each(scores: &mut [f64]) {
+    simd::run(
+        #[inline(always)]
+        || sigmoid_plain(scores),
+    );
+}
+
+#[inline(always)]
+fn sigmoid_plain(scores: &mut [f64]) {
     let mut small: [f64; 64] = [0.0; 64];
     for scores in scores.chunks_mut(64) {
         let small = &mut small[..scores.len()];

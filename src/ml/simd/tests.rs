@@ -7,6 +7,12 @@ use super::*;
 use crate::{
     ml::{
         Matrix,
+        classify::{
+            Samples,
+            boost::{self, BoostParams},
+            logistic::{self, LogisticParams},
+            penalty::Penalty,
+        },
         cluster::{
             gmm::{self, Covariance, GmmParams},
             kmeans::{self, KMeansParams},
@@ -29,6 +35,8 @@ const KERNELS: &[Kernel] = &[
     ("mixture, diag", || mixture(Covariance::Diag)),
     ("mixture, spherical", || mixture(Covariance::Spherical)),
     ("silhouette", mean_silhouette),
+    ("logistic regression", logistic_regression),
+    ("boosted trees", boosted_trees),
 ];
 
 #[test]
@@ -101,4 +109,47 @@ fn mean_silhouette() -> Vec<u64> {
     let labels: Vec<i32> = (0..x.n_rows()).map(|i| (i % 4) as i32 - 1).collect();
     let (value, rows) = silhouette::mean(&x, &labels, &Work::alone(1)).unwrap().unwrap();
     vec![value.to_bits(), rows as u64]
+}
+
+fn logistic_regression() -> Vec<u64> {
+    let mut bits = Vec::new();
+    for n_classes in [2, 3, 11] {
+        let x = data(5);
+        let y: Vec<u32> = (0..x.n_rows()).map(|i| (i * i % n_classes) as u32).collect();
+        let params = LogisticParams { c: 0.5, max_iter: 20, tol: 1e-6, balanced: true };
+        let samples = Samples { x: &x, y: &y, n_classes };
+        let found = logistic::fit(&samples, &params, &Work::alone(1)).unwrap().logistic;
+        extend(&mut bits, found.coefficients.data());
+        extend(&mut bits, &found.intercepts);
+    }
+    bits
+}
+
+fn boosted_trees() -> Vec<u64> {
+    let mut bits = Vec::new();
+    for n_classes in [2, 5] {
+        let x = data(6);
+        let y: Vec<u32> = (0..x.n_rows()).map(|i| (i * i % n_classes) as u32).collect();
+        let params = BoostParams {
+            rounds: 4,
+            eta: 0.3,
+            max_depth: 4,
+            penalty: Penalty { lambda: 1.0, alpha: 0.1, gamma: 0.0, min_child_weight: 1.0 },
+            subsample: 0.9,
+            colsample_bytree: 1.0,
+            colsample_bylevel: 1.0,
+            colsample_bynode: 1.0,
+            max_bin: 64,
+            base_score: None,
+            balanced: false,
+            early_stopping_rounds: None,
+            seed: 2,
+        };
+        let samples = Samples { x: &x, y: &y, n_classes };
+        let work = Work::alone(1);
+        let found = boost::fit(&samples, None, &params, &work).unwrap();
+        extend(&mut bits, found.booster.predict(&x, &work).unwrap().data());
+        extend(&mut bits, &found.gain);
+    }
+    bits
 }

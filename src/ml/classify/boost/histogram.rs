@@ -17,11 +17,13 @@ pub(super) type Pair = [i64; 2];
 const WORTH_THREADS: usize = 1 << 18;
 
 /// Returns the sum of two pairs.
+#[inline(always)]
 pub(super) fn plus(a: Pair, b: Pair) -> Pair {
     [a[0] + b[0], a[1] + b[1]]
 }
 
 /// Returns the difference of two pairs.
+#[inline(always)]
 pub(super) fn minus(a: Pair, b: Pair) -> Pair {
     [a[0] - b[0], a[1] - b[1]]
 }

@@ -1,8 +1,11 @@
 //! The split of a node that gains most on one feature. It does not know rows.
 
-use crate::ml::classify::{
-    boost::histogram::{Pair, minus, plus},
-    penalty::{Gradient, Penalty},
+use crate::ml::{
+    classify::{
+        boost::histogram::{Pair, minus, plus},
+        penalty::{Gradient, Penalty},
+    },
+    simd,
 };
 
 /// A gain no larger than this is rounding (XGBoost's `kRtEps`).
@@ -91,22 +94,17 @@ impl<'a> Search<'a> {
     /// Computes the gain of each of the left sides; negative infinity where a child would be too light.
     fn gain_each(&mut self, total: Pair) {
         let before = self.penalty.gain(self.gradient(total));
-        let Penalty { lambda, alpha, min_child_weight: least, .. } = *self.penalty;
-        let unit = self.unit;
-        let gain = |left: &Pair| {
-            let right = minus(total, *left);
-            let [hl, hr] = [left[1] as f64 * unit, right[1] as f64 * unit];
-            let shrunk = |g: i64| {
-                let size = (g as f64 * unit).abs() - alpha;
-                if size > 0.0 { size } else { 0.0 }
-            };
-            let [gl, gr] = [shrunk(left[0]), shrunk(right[0])];
-            let gain = (gl * gl / (hl + lambda) + gr * gr / (hr + lambda) - before) as f32;
-            let is_heavy = (hl > 0.0) & (hr > 0.0) & (hl >= least) & (hr >= least);
-            if is_heavy { gain } else { f32::NEG_INFINITY }
-        };
-        self.gains.clear();
-        self.gains.extend(self.lefts.iter().map(gain));
+        let (penalty, unit) = (*self.penalty, self.unit);
+        self.gains.resize(self.lefts.len(), 0.0);
+        let (gains, lefts) = (&mut self.gains, &self.lefts);
+        simd::run(
+            #[inline(always)]
+            || {
+                for (out, left) in gains.iter_mut().zip(lefts) {
+                    *out = gain(*left, total, &penalty, unit, before);
+                }
+            },
+        );
     }
 
     /// Returns the place of the first of the largest gains, if that is enough.
@@ -116,6 +114,19 @@ impl<'a> Search<'a> {
         let enough = max > LEAST_GAIN && f64::from(max) >= self.penalty.gamma;
         if enough { self.gains.iter().position(|&v| v == max) } else { None }
     }
+}
+
+/// Returns the gain of a split without branches, in single precision.
+#[inline(always)]
+fn gain(left: Pair, total: Pair, penalty: &Penalty, unit: f64, before: f64) -> f32 {
+    let right = minus(total, left);
+    let [hl, hr] = [left[1] as f64 * unit, right[1] as f64 * unit];
+    let [gl, gr] = [left[0] as f64 * unit, right[0] as f64 * unit];
+    let [gl, gr] = [penalty.shrunk(gl), penalty.shrunk(gr)];
+    let after = gl * gl / (hl + penalty.lambda) + gr * gr / (hr + penalty.lambda);
+    let least = penalty.min_child_weight;
+    let is_heavy = (hl > 0.0) & (hr > 0.0) & (hl >= least) & (hr >= least);
+    if is_heavy { (after - before) as f32 } else { f32::NEG_INFINITY }
 }
 
 #[cfg(test)]

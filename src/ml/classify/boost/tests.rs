@@ -98,6 +98,67 @@ fn early_stopping_keeps_the_best_round() {
 }
 
 #[test]
+fn rows_that_a_tree_was_not_grown_on_find_their_leaf() {
+    let (mut x, y) = blobs(300, 3);
+    (0..300).step_by(7).for_each(|row| x.row_mut(row)[1] = f64::NAN);
+    let samples = Samples { x: &x, y: &y, n_classes: 3 };
+    let work = Work::alone(1);
+    let own = BoostParams { subsample: 0.4, max_bin: 20, ..params(1) };
+    let bins = Bins::<u8>::new(&x, 20, |v| f64::from(v as f32), &work).unwrap();
+    let mut margins = Margins::new(&samples, &[1.0; 3], &[0.0; 3]);
+    margins.advance(&[], &work);
+    let quads = histogram::quads(&bins);
+    let ground =
+        Ground { bins: &bins, quads: &quads, params: &own, unit: margins.unit(), work: &work };
+    let grown = grow::tree(&ground, &margins.gradients(1), 5).unwrap();
+    assert!(grown.tree.nodes().len() > 8);
+    assert_eq!(grown.told.len(), grown.tree.nodes().len());
+    for (row, step) in x.rows().zip(&grown.step) {
+        assert_eq!(grown.tree.answer(row, Rule::Below)[0], f64::from(*step));
+    }
+}
+
+#[test]
+fn wide_codes_find_the_same_trees_where_narrow_ones_do() {
+    let (x, y) = blobs(200, 3);
+    let samples = Samples { x: &x, y: &y, n_classes: 3 };
+    let work = Work::alone(1);
+    let narrow = fit(&samples, None, &params(3), &work).unwrap();
+    let wide = BoostParams { max_bin: 1000, ..params(3) };
+    assert_eq!(fit(&samples, None, &wide, &work).unwrap(), narrow);
+}
+
+#[test]
+fn balanced_classes_weigh_the_same() {
+    let (x, _) = blobs(200, 2);
+    let y: Vec<u32> = (0..200).map(|row| u32::from(row % 20 == 0)).collect();
+    let samples = Samples { x: &x, y: &y, n_classes: 2 };
+    let balanced = BoostParams { balanced: true, max_depth: 1, ..params(1) };
+    let work = Work::alone(1);
+    let fit = fit(&samples, None, &balanced, &work).unwrap();
+    assert_eq!(fit.booster.base, [0.0]);
+    let p = fit.booster.predict(&x, &work).unwrap();
+    let mean = |class: u32| {
+        let own: Vec<f64> =
+            p.rows().zip(&y).filter(|(_, y)| **y == class).map(|(p, _)| p[1]).collect();
+        math::sum(&own) / own.len() as f64
+    };
+    assert!(mean(1) > 0.5 && mean(0) < 0.5, "{} {}", mean(0), mean(1));
+}
+
+#[test]
+fn single_precision_has_limits_that_are_told() {
+    let work = Work::alone(1);
+    let x = Matrix::new(2, 2, vec![1.0, 2.0, 3.0, 1e39]);
+    let samples = Samples { x: &x, y: &[0, 1], n_classes: 2 };
+    let found = fit(&samples, None, &params(1), &work);
+    assert_eq!(found, Err(MlError::TooLarge { row: 1, column: 1 }));
+    let x = Matrix::new(3, 2, vec![1e-300, 7.0, 2e-300, 7.0, f64::NAN, 7.0]);
+    let samples = Samples { x: &x, y: &[0, 1, 1], n_classes: 2 };
+    assert_eq!(fit(&samples, None, &params(1), &work).unwrap().coarse, [0]);
+}
+
+#[test]
 fn degenerate_data_is_defined() {
     let work = Work::alone(1);
     let nan = f64::NAN;
