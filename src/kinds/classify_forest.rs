@@ -70,6 +70,7 @@ static PARAMS: &[Param] = &[
     TARGET,
     TEST_SHARE,
     FOLDS,
+    CALIBRATE,
     N_REPEATS,
     SEED,
     prepare::COLUMNS,

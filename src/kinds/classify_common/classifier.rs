@@ -19,7 +19,10 @@ use crate::{
     kinds::prepare::Preparation,
     ml::{
         Matrix,
-        classify::{Model, boost::Booster, forest::Forest, logistic::Logistic, scores},
+        classify::{
+            Model, boost::Booster, calibration::Calibration, forest::Forest, logistic::Logistic,
+            scores,
+        },
         error::MlError,
     },
     stage::{error::StageError, work::Work},
@@ -46,6 +49,8 @@ pub struct Classifier {
     pub preparation: Preparation,
     /// The model of the features.
     pub model: Model,
+    /// How its probabilities are corrected.
+    pub calibration: Option<Calibration>,
 }
 
 /// What the metadata says first.
@@ -59,6 +64,9 @@ struct Head {
     rule: Option<String>,
     /// Scores before the first tree; empty where there are none.
     base: Vec<f64>,
+    /// How probabilities are corrected; absent where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    calibration: Option<Calibration>,
 }
 
 impl Classifier {
@@ -76,7 +84,19 @@ impl Classifier {
     pub fn predict(&self, table: &Table, work: &Work) -> Result<Matrix, StageError> {
         let x = self.preparation.apply(table, work)?;
         let row_of = |row| table.first_row() + row;
-        self.model.predict(&x, work).map_err(|error| self.explain(error, row_of))
+        self.answer(&x, work).map_err(|error| self.explain(error, row_of))
+    }
+
+    /// Returns the probability of each class for rows of features.
+    ///
+    /// # Errors
+    /// If a value cannot be used, or if cancelled.
+    pub fn answer(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
+        let mut p = self.model.predict(x, work)?;
+        if let Some(calibration) = &self.calibration {
+            calibration.apply(&mut p);
+        }
+        Ok(p)
     }
 
     /// Names feature and row in an error about a value.
@@ -146,6 +166,7 @@ impl Classifier {
             classes: self.classes.clone(),
             rule: rule.map(str::to_string),
             base,
+            calibration: self.calibration.clone(),
         };
         let metadata = HashMap::from([
             (HEAD_KEY.to_string(), json(&head)?),
@@ -194,7 +215,12 @@ impl Classifier {
             ("logistic", None) => Model::Logistic(read_coefficients(table, &features, n_classes)?),
             (other, _) => return Err(damaged(&format!("its algorithm `{other}` is not known"))),
         };
-        Ok(Classifier { algorithm: head.algorithm, classes: head.classes, preparation, model })
+        let calibration = head.calibration;
+        if calibration.as_ref().is_some_and(|c| !c.is_sound(n_classes)) {
+            return Err(damaged("its calibration does not fit its classes"));
+        }
+        let (algorithm, classes) = (head.algorithm, head.classes);
+        Ok(Classifier { algorithm, classes, preparation, model, calibration })
     }
 }
 

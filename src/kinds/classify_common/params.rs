@@ -11,6 +11,7 @@ use crate::{
         classify_common::judge,
         prepare::{self, CategoricalSettings, NumericSettings, Settings},
     },
+    ml::classify::calibration::Method,
     stage::{
         error::StageError,
         kind::{Checked, Given, Problem},
@@ -41,6 +42,16 @@ pub const FOLDS: Param = Param::optional(
     "add cross-validated metrics over this many stratified folds of all rows (mean and population deviation)",
 );
 
+const METHODS: &[&str] = &["sigmoid", "isotonic"];
+
+/// `calibrate`.
+pub const CALIBRATE: Param = Param::optional(
+    "calibrate",
+    Shape::Choice(METHODS),
+    "correct the probabilities by how often they came true, with models of 5 folds of the training rows asked \
+     about the rows that they were not trained on: sigmoid (few rows) or isotonic (a thousand and more)",
+);
+
 /// `n_repeats`.
 pub const N_REPEATS: Param = Param::with_default(
     "n_repeats",
@@ -67,6 +78,7 @@ pub struct Common {
     pub test_share: f64,
     /// Folds of the cross-validation.
     pub folds: Option<usize>,
+    calibrate: Option<String>,
     /// Shuffles of each column.
     pub n_repeats: usize,
     /// Seed.
@@ -77,10 +89,11 @@ pub struct Common {
     categorical: Option<CategoricalSettings>,
 }
 
-const COMMON: [&str; 9] = [
+const COMMON: [&str; 10] = [
     "target",
     "test_share",
     "folds",
+    "calibrate",
     "n_repeats",
     "seed",
     "columns",
@@ -99,6 +112,14 @@ impl Common {
         let (common, rest): (Map<_, _>, Map<_, _>) =
             own.into_iter().partition(|(name, _)| COMMON.contains(&name.as_str()));
         Ok((read(common)?, read(rest)?))
+    }
+
+    /// Returns how probabilities are corrected, if they are.
+    pub fn calibrate(&self) -> Option<Method> {
+        self.calibrate.as_deref().map(|name| match name {
+            "isotonic" => Method::Isotonic,
+            _ => Method::Sigmoid,
+        })
     }
 
     /// Returns how columns become features, with the kind's defaults where neither group is written.

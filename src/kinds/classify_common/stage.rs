@@ -15,7 +15,11 @@ use crate::{
     kinds::prepare::{Preparation, Settings},
     ml::{
         Matrix,
-        classify::{Model, Samples, class_counts, permutation, scores, split},
+        classify::{
+            Model, Samples,
+            calibration::{Calibration, Method},
+            class_counts, permutation, scores, split,
+        },
         error::MlError,
     },
     stage::{
@@ -28,6 +32,9 @@ use crate::{
 /// Test rows that the permutation importance looks at, at the most: it asks the model once a column and
 /// shuffle, and its figure does not get much better with more rows.
 const IMPORTANCE_ROWS: usize = 10_000;
+
+/// Folds of the training rows whose models say how probabilities come true, as in scikit-learn.
+const CALIBRATION_FOLDS: usize = 5;
 
 /// What an algorithm gives back.
 pub struct Fitted {
@@ -59,7 +66,7 @@ pub struct Algorithm<'a> {
     /// Units of progress of one fit.
     pub steps: u64,
     /// Fits a model.
-    pub fit: &'a dyn Fn(&Samples<'_>, &Work) -> Result<Fitted, MlError>,
+    pub fit: &'a (dyn Fn(&Samples<'_>, &Work) -> Result<Fitted, MlError> + Sync),
 }
 
 /// Runs a classifier stage.
@@ -75,12 +82,15 @@ pub fn run(
     let table = ctx.table("table")?;
     let labelled = labelled::labelled(ctx, &table, common.target.as_deref())?;
     labelled.notes.iter().for_each(|note| ctx.note(note));
-    let data = Data { table: &table, labelled: &labelled, settings, work: ctx.work };
+    let calibrate = common.calibrate().map(|method| (method, common.seed));
+    let data = Data { table: &table, labelled: &labelled, settings, calibrate, work: ctx.work };
     let n_classes = labelled.classes.segments.len();
     let parts = split::hold_out(&labelled.y, n_classes, common.test_share, common.seed);
     split_notes(&labelled, &parts).into_iter().for_each(|note| ctx.note(note));
 
-    let trained = data.train(algorithm, &parts.train, 1 + common.folds.unwrap_or(0) as u64)?;
+    let per_fit = if calibrate.is_some() { 1 + CALIBRATION_FOLDS as u64 } else { 1 };
+    let n_fits = (1 + common.folds.unwrap_or(0) as u64) * per_fit;
+    let trained = data.train(algorithm, &parts.train, n_fits)?;
     trained.notes.iter().for_each(|note| ctx.note(note));
     let (test_y, test_p) = (data.classes(&parts.test), data.ask(&trained, &parts.test)?);
     let mut judged = vec![
@@ -148,6 +158,8 @@ struct Data<'a> {
     table: &'a Table,
     labelled: &'a Labelled,
     settings: &'a Settings,
+    /// How probabilities are corrected, and the seed of the folds for it.
+    calibrate: Option<(Method, u64)>,
     work: &'a Work,
 }
 
@@ -160,8 +172,56 @@ impl Data<'_> {
         part.iter().map(|&i| self.labelled.y[i]).collect()
     }
 
-    /// Fits preparation and model on one part, which is all that either learns from.
+    /// Fits preparation, model and, if asked for, the correction of probabilities on one part, which is all that
+    /// any of them learns from.
     fn train(
+        &self,
+        algorithm: &Algorithm<'_>,
+        part: &[usize],
+        n_fits: u64,
+    ) -> Result<Trained, StageError> {
+        let mut trained = self.train_plain(algorithm, part, n_fits)?;
+        if let Some((method, seed)) = self.calibrate {
+            let found = self.calibrate(algorithm, part, method, seed)?;
+            trained.classifier.calibration = Some(found);
+        }
+        Ok(trained)
+    }
+
+    /// Asks models of folds of one part about the rows that each was not fitted to, and looks what came true.
+    fn calibrate(
+        &self,
+        algorithm: &Algorithm<'_>,
+        part: &[usize],
+        method: Method,
+        seed: u64,
+    ) -> Result<Calibration, StageError> {
+        let y = self.classes(part);
+        let n_classes = self.labelled.classes.segments.len();
+        let folds = split::folds(&y, n_classes, CALIBRATION_FOLDS.min(y.len()), seed)?;
+        let asked = self.work.pool.map(folds.len(), |i| {
+            let mut others = part.to_vec();
+            let mut in_fold = folds[i].iter().peekable();
+            let mut at = 0;
+            others.retain(|_| {
+                let is_own = in_fold.next_if(|&&own| own == at).is_some();
+                at += 1;
+                !is_own
+            });
+            let own: Vec<usize> = folds[i].iter().map(|&at| part[at]).collect();
+            self.ask(&self.train_plain(algorithm, &others, 0)?, &own)
+        });
+        let mut p = Matrix::zeros(y.len(), n_classes);
+        for (fold, asked) in folds.iter().zip(asked) {
+            let asked: Matrix = asked?;
+            for (&at, row) in fold.iter().zip(asked.rows()) {
+                p.row_mut(at).copy_from_slice(row);
+            }
+        }
+        Ok(Calibration::fit(method, &p, &y)?)
+    }
+
+    fn train_plain(
         &self,
         algorithm: &Algorithm<'_>,
         part: &[usize],
@@ -195,6 +255,7 @@ impl Data<'_> {
             classes: self.labelled.classes.clone(),
             preparation,
             model: fitted.model,
+            calibration: None,
         };
         Ok(Trained { classifier, x, importance: fitted.importance, notes })
     }
@@ -202,7 +263,7 @@ impl Data<'_> {
     /// Returns the probabilities of one part.
     fn ask(&self, trained: &Trained, part: &[usize]) -> Result<Matrix, StageError> {
         let rows = self.rows(part);
-        let p = trained.classifier.model.predict(&trained.x.select_rows(&rows), self.work);
+        let p = trained.classifier.answer(&trained.x.select_rows(&rows), self.work);
         p.map_err(|error| explain(&trained.classifier.preparation, error, |row| rows[row]))
     }
 
@@ -225,14 +286,15 @@ impl Data<'_> {
     ) -> Result<Judged, StageError> {
         let n_classes = self.labelled.classes.segments.len();
         let folds = split::folds(&self.labelled.y, n_classes, n_folds, seed)?;
-        let mut judged = Vec::with_capacity(n_folds);
-        for fold in &folds {
+        // Folds do not meet, so as many are trained at once as there are threads.
+        let judged = self.work.pool.map(n_folds, |i| {
             let mut others = vec![true; self.labelled.rows.len()];
-            fold.iter().for_each(|&i| others[i] = false);
+            folds[i].iter().for_each(|&i| others[i] = false);
             let part: Vec<usize> = (0..others.len()).filter(|&i| others[i]).collect();
             let trained = self.train(algorithm, &part, 0)?;
-            judged.push(self.judge("cv", &trained, fold)?.values);
-        }
+            Ok(self.judge("cv", &trained, &folds[i])?.values)
+        });
+        let judged = judged.into_iter().collect::<Result<Vec<_>, StageError>>()?;
         Ok(Judged::over_folds(&judged))
     }
 
@@ -253,7 +315,7 @@ impl Data<'_> {
         };
         let groups: Vec<Vec<usize>> = columns.iter().map(of_column).collect();
         let score = |x: &Matrix| {
-            let found = scores::predicted(&classifier.model.predict(x, self.work)?);
+            let found = scores::predicted(&classifier.answer(x, self.work)?);
             Ok(found.iter().zip(&y).filter(|(a, b)| a == b).count() as f64 / y.len() as f64)
         };
         let found =

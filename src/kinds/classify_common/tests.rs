@@ -362,6 +362,120 @@ fn infinite_and_missing_numbers_name_column_and_row() {
     assert!(text.contains("feature `") && text.contains("row "), "{text}");
 }
 
+/// Columns that are hard to compute with, beside one that tells the classes apart: the result is probabilities, or an
+/// error that names the column.
+#[test]
+fn extreme_columns_are_defined_or_named() {
+    let n = 40;
+    let (_, ids) = customers(n).0.id().unwrap();
+    let target = text_array((0..n).map(|i| ["a", "b", "c"][i % 3]));
+    let plain: Vec<f64> = (0..n).map(|i| (i % 3) as f64 + (i % 7) as f64 / 10.0).collect();
+    let scaled = |scale: f64| plain.iter().map(|v| v * scale).collect::<Vec<f64>>();
+    let with = |value: f64| {
+        let mut odd = plain.clone();
+        odd[4] = value;
+        odd
+    };
+    for (what, odd, may_fail) in [
+        ("infinite", with(f64::INFINITY), true),
+        ("negative infinite", with(f64::NEG_INFINITY), true),
+        ("one huge", with(1e300), true),
+        ("all huge", scaled(1e300), true),
+        ("one tiny", with(1e-300), false),
+        ("all tiny", scaled(1e-300), false),
+        ("smallest", scaled(5e-324), false),
+        ("collinear", scaled(-2.0), false),
+        ("constant", vec![3.0; n], false),
+        ("missing", vec![f64::NAN; n], false),
+        ("one value", (0..n).map(|i| if i == 9 { 1.0 } else { f64::NAN }).collect(), false),
+        ("far", plain.iter().map(|v| 1e15 + v).collect(), false),
+    ] {
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("customer", ids.clone()),
+            ("plain", float_array(plain.clone())),
+            ("odd", float_array(odd)),
+            ("class", target.clone()),
+        ];
+        let table = Table::new(Some("customer"), columns).unwrap();
+        for name in KINDS {
+            let mut with = few(name);
+            with["target"] = json!("class");
+            match run_kind(name, with, &[("table", &table)]) {
+                Ok(out) => {
+                    let predictions = out.table("predictions").unwrap();
+                    let p = ["p_0", "p_1", "p_2"].map(|c| predictions.floats(c).unwrap());
+                    for row in 0..predictions.n_rows() {
+                        let sum: f64 = p.iter().map(|p| p[row]).sum();
+                        assert!((sum - 1.0).abs() < 1e-9, "{name}, {what}");
+                    }
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(may_fail && text.contains("`odd`"), "{name}, {what}: {text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_single_precision_cannot_tell_apart_is_told() {
+    let (table, segments) = customers(60);
+    let (_, ids) = table.id().unwrap();
+    let far = (0..60).map(|i| 1e15 + f64::from(i)).collect();
+    let columns = vec![
+        ("customer", ids),
+        ("income", table.column("income").unwrap().clone()),
+        ("far", float_array(far)),
+    ];
+    let table = Table::new(Some("customer"), columns).unwrap();
+    let labels = labels(&table, &segments);
+    let inputs = [("table", &table), ("labels", &labels)];
+    let out = run_kind("classify.xgboost", json!({ "rounds": 2 }), &inputs).unwrap();
+    let told = |n: &String| n.contains("feature `far`") && n.contains("single precision");
+    assert!(out.notes.iter().any(told), "{:?}", out.notes);
+}
+
+#[test]
+fn calibrated_probabilities_are_kept_in_the_model_and_learnt_without_the_test_rows() {
+    let (table, segments) = customers(240);
+    let labels_of = |segments: &[i32]| labels(&table, segments);
+    for name in KINDS {
+        for method in ["sigmoid", "isotonic"] {
+            let mut with = few(name);
+            with["calibrate"] = json!(method);
+            with["n_repeats"] = json!(0);
+            let labels = labels_of(&segments);
+            let inputs = [("table", &table), ("labels", &labels)];
+            let out = run_on(name, with.clone(), &inputs, 2).unwrap();
+            assert_eq!(out.bytes, run_on(name, with.clone(), &inputs, 1).unwrap().bytes, "{name}");
+            let model = out.table("model").unwrap();
+            let classifier = Classifier::from_table(&model).unwrap();
+            assert!(classifier.calibration.is_some());
+            assert_eq!(classifier.to_table().unwrap(), model);
+            let found = metrics(&out);
+            assert!(found["test.accuracy"] > 0.7, "{name}");
+            // A few rows take an isotonic curve to 0, where a single surprise costs all.
+            assert!(method == "isotonic" || found["test.log_loss"] < 0.9, "{name}");
+            let all = run_kind("predict.batch", json!({}), &[("table", &table), ("model", &model)]);
+            let all = all.unwrap().table("predictions").unwrap();
+            let held_out = out.table("predictions").unwrap();
+            let ids = held_out.texts("customer").unwrap();
+            let rows: Vec<usize> =
+                (0..ids.len()).map(|i| ids.value(i)[1..].parse().unwrap()).collect();
+            assert_eq!(
+                all.take(&rows).unwrap().column("p_1").unwrap(),
+                held_out.column("p_1").unwrap()
+            );
+            // The bare model is the same: calibration learns beside it.
+            with.as_object_mut().unwrap().remove("calibrate");
+            let bare = run_on(name, with, &inputs, 2).unwrap().table("model").unwrap();
+            assert_eq!(bare.batch().columns(), model.batch().columns());
+            assert_eq!(Classifier::from_table(&bare).unwrap().calibration, None);
+        }
+    }
+}
+
 #[test]
 fn exactly_one_of_labels_and_target() {
     let (table, segments) = customers(20);

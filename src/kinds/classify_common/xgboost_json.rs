@@ -65,7 +65,7 @@ pub fn feature_names(classifier: &Classifier) -> Vec<String> {
 /// Returns the model file. `attributes` are kept in it as they are, beside the classes and the features' sources.
 ///
 /// # Errors
-/// [`StageError::Data`] if the classifier is not made of boosted trees.
+/// [`StageError::Data`] if the classifier is not made of boosted trees, or is calibrated.
 pub fn document(
     classifier: &Classifier,
     attributes: &[(&str, String)],
@@ -74,6 +74,11 @@ pub fn document(
         let text = "only boosted trees (classify.xgboost) can be written in XGBoost's format";
         return Err(StageError::Data(format!("{text}, and this is {}", classifier.algorithm)));
     };
+    if classifier.calibration.is_some() {
+        let text = "the probabilities of this classifier are calibrated, which XGBoost's format cannot hold; train it \
+                    without `calibrate` to export it";
+        return Err(StageError::Data(text.to_string()));
+    }
     let names = feature_names(classifier);
     let n_scores = booster.base.len();
     let trees = trees(booster, names.len());

@@ -3,6 +3,7 @@
 
 pub mod bins;
 pub mod boost;
+pub mod calibration;
 pub mod forest;
 pub mod gini;
 pub mod lbfgs;
