@@ -8,6 +8,8 @@ use arrow::{
     datatypes::{DataType, Field, SchemaRef},
     util::display::array_value_to_string,
 };
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     base::canon,
@@ -17,7 +19,7 @@ use crate::{
     },
     ml::{
         Matrix,
-        cluster::{order, scores},
+        cluster::{MAX_MAGNITUDE, MIN_MAGNITUDE, order, scores},
     },
     stage::{
         ctx::StageCtx,
@@ -111,7 +113,10 @@ pub(super) fn read(ctx: &StageCtx<'_>) -> Result<Features, StageError> {
     let (id_name, id) = table.id()?;
     let (names, x) = table.to_matrix()?;
     let Some(at) = x.data().iter().position(|v| !v.is_finite()) else {
-        return Ok(Features { id_name, id, names, x });
+        return match out_of_scale(&names, &x) {
+            None => Ok(Features { id_name, id, names, x }),
+            Some(fact) => Err(StageError::Data(fact)),
+        };
     };
     let (row, column) = (at / x.n_cols(), at % x.n_cols());
     let who = array_value_to_string(&id, row).unwrap_or_default();
@@ -121,6 +126,29 @@ pub(super) fn read(ctx: &StageCtx<'_>) -> Result<Features, StageError> {
          clustering needs a number in every cell: impute in `transform.fit`, as in `numeric: {{ impute: median }}`",
         names[column]
     )))
+}
+
+/// Returns what to say of a matrix whose distances no number holds: squares of its values are infinite, or vanish.
+fn out_of_scale(names: &[String], x: &Matrix) -> Option<String> {
+    let mut reach = vec![0.0_f64; x.n_cols()];
+    for row in x.rows() {
+        reach.iter_mut().zip(row).for_each(|(reach, v)| *reach = reach.max(v.abs()));
+    }
+    let mut widest = None;
+    for (name, &reach) in names.iter().zip(&reach) {
+        if widest.is_none_or(|(_, most)| reach > most) {
+            widest = Some((name, reach));
+        }
+    }
+    let (name, reach) = widest?;
+    let fact = match reach {
+        _ if reach > MAX_MAGNITUDE => "too large to square",
+        _ if reach > 0.0 && reach < MIN_MAGNITUDE => "and no column more: too small to square",
+        _ => return None,
+    };
+    Some(format!(
+        "column `{name}` reaches {reach:e}, {fact}; scale it, as in `numeric: {{ scale: standard }}` of `transform.fit`"
+    ))
 }
 
 /// A fitted clustering, ready to be written.
@@ -312,3 +340,11 @@ pub(super) fn note_cap(ctx: &mut StageCtx<'_>, converged: bool, max_iter: usize)
 
 #[cfg(test)]
 mod tests;
+
+/// Reads the canonical parameters of another stage's kind.
+///
+/// # Errors
+/// If they are not that kind's, which the plan has checked.
+pub(super) fn params_of<'a, P: Deserialize<'a>>(params: &'a Value) -> Result<P, StageError> {
+    P::deserialize(params).map_err(|error| StageError::Internal(error.to_string()))
+}

@@ -5,15 +5,19 @@ use serde_json::Value;
 
 use crate::{
     kinds::cluster_common::{self as common, Features, Figures, Fitted, Model, Place},
-    ml::cluster::{
-        dbscan::{self, Clustering},
-        eps, order,
+    ml::{
+        Matrix,
+        cluster::{
+            dbscan::{self, Clustering},
+            eps, order,
+        },
     },
     stage::{
         ctx::StageCtx,
         error::StageError,
         kind::{Checked, FixedOutput, Given, Inputs, Kind},
         params::{Param, Shape},
+        work::Work,
     },
 };
 
@@ -44,6 +48,19 @@ struct Params {
     /// A number or `auto`; the shape allows nothing else.
     eps: Value,
     min_samples: usize,
+}
+
+/// Returns the labels that these canonical parameters give the rows of `x`, in no particular order.
+///
+/// # Errors
+/// As the stage itself.
+pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
+    let params: Params = common::params_of(params)?;
+    let eps = match params.eps.as_f64() {
+        Some(eps) => eps,
+        None => eps::auto(x, params.min_samples, work)?,
+    };
+    Ok(dbscan::fit(x, eps, params.min_samples, work)?.labels)
 }
 
 impl Kind for ClusterDbscan {

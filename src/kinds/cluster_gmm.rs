@@ -1,18 +1,23 @@
 //! `cluster.gmm`. It does not know the mathematics; see [`crate::ml::cluster::gmm`].
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     kinds::cluster_common::{self as common, Figures, Fitted, Model, Place},
-    ml::cluster::{
-        gmm::{self, Covariance, Covariances, Gmm, GmmParams},
-        order,
+    ml::{
+        Matrix,
+        cluster::{
+            gmm::{self, Covariance, Covariances, Gmm, GmmParams},
+            order,
+        },
     },
     stage::{
         ctx::StageCtx,
         error::StageError,
         kind::{Checked, FixedOutput, Given, Inputs, Kind},
         params::{Param, Shape},
+        work::Work,
     },
 };
 
@@ -71,6 +76,15 @@ impl Params {
         let Params { k, n_init, max_iter, tol, reg_covar, seed, .. } = self;
         GmmParams { k, covariance, n_init, max_iter, tol, reg_covar, seed }
     }
+}
+
+/// Returns the labels that these canonical parameters give the rows of `x`, in no particular order.
+///
+/// # Errors
+/// As the stage itself.
+pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
+    let params: Params = common::params_of(params)?;
+    Ok(gmm::fit(x, &params.checked(), work)?.labels)
 }
 
 impl Kind for ClusterGmm {

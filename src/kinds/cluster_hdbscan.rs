@@ -1,18 +1,23 @@
 //! `cluster.hdbscan`. It does not know the mathematics; see [`crate::ml::cluster::hdbscan`].
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     kinds::cluster_common::{self as common, Features, Figures, Fitted, Model, Place, in_order},
-    ml::cluster::{
-        hdbscan::{self, Clustering, Selection},
-        order,
+    ml::{
+        Matrix,
+        cluster::{
+            hdbscan::{self, Clustering, Selection},
+            order,
+        },
     },
     stage::{
         ctx::StageCtx,
         error::StageError,
         kind::{Checked, FixedOutput, Given, Inputs, Kind},
         params::{Param, Shape},
+        work::Work,
     },
 };
 
@@ -68,6 +73,30 @@ struct Params {
     allow_single_cluster: bool,
 }
 
+impl Params {
+    fn checked(&self) -> hdbscan::Params {
+        hdbscan::Params {
+            min_cluster_size: self.min_cluster_size,
+            min_samples: self.min_samples.unwrap_or(self.min_cluster_size),
+            cluster_selection_epsilon: self.cluster_selection_epsilon,
+            cluster_selection_method: match self.cluster_selection_method.as_str() {
+                "leaf" => Selection::Leaf,
+                _ => Selection::Eom,
+            },
+            allow_single_cluster: self.allow_single_cluster,
+        }
+    }
+}
+
+/// Returns the labels that these canonical parameters give the rows of `x`, in no particular order.
+///
+/// # Errors
+/// As the stage itself.
+pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
+    let params: Params = common::params_of(params)?;
+    Ok(hdbscan::fit(x, &params.checked(), work)?.labels)
+}
+
 impl Kind for ClusterHdbscan {
     fn name(&self) -> &'static str {
         "cluster.hdbscan"
@@ -101,16 +130,7 @@ impl Kind for ClusterHdbscan {
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
         let features = common::read(ctx)?;
-        let params = hdbscan::Params {
-            min_cluster_size: params.min_cluster_size,
-            min_samples: params.min_samples.unwrap_or(params.min_cluster_size),
-            cluster_selection_epsilon: params.cluster_selection_epsilon,
-            cluster_selection_method: match params.cluster_selection_method.as_str() {
-                "leaf" => Selection::Leaf,
-                _ => Selection::Eom,
-            },
-            allow_single_cluster: params.allow_single_cluster,
-        };
+        let params = params.checked();
         let found = hdbscan::fit(&features.x, &params, ctx.work)?;
         let places = order::by_size(&found.labels, order::n_clusters(&found.labels));
         let labels = order::relabel(&found.labels, &places);

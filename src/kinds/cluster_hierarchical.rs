@@ -1,18 +1,23 @@
 //! `cluster.hierarchical`. It does not know the mathematics; see [`crate::ml::cluster::hierarchical`].
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     kinds::cluster_common::{self as common, Figures, Fitted, Model, Place},
-    ml::cluster::{
-        hierarchical::{self, Linkage, Merge},
-        means, order,
+    ml::{
+        Matrix,
+        cluster::{
+            hierarchical::{self, Linkage, Merge},
+            means, order,
+        },
     },
     stage::{
         ctx::StageCtx,
         error::StageError,
         kind::{Checked, FixedOutput, Given, Inputs, Kind},
         params::{Param, Shape},
+        work::Work,
     },
 };
 
@@ -37,6 +42,27 @@ static PARAMS: [Param; 2] = [
 struct Params {
     k: usize,
     linkage: String,
+}
+
+/// Returns the labels that these canonical parameters give the rows of `x`, in no particular order.
+///
+/// # Errors
+/// As the stage itself.
+pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
+    let params: Params = common::params_of(params)?;
+    let merges = hierarchical::tree(x, params.linkage(), work)?;
+    Ok(hierarchical::cut(&merges, x.n_rows(), params.k)?)
+}
+
+impl Params {
+    fn linkage(&self) -> Linkage {
+        match self.linkage.as_str() {
+            "average" => Linkage::Average,
+            "complete" => Linkage::Complete,
+            "single" => Linkage::Single,
+            _ => Linkage::Ward,
+        }
+    }
 }
 
 impl Kind for ClusterHierarchical {
@@ -71,12 +97,7 @@ impl Kind for ClusterHierarchical {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
-        let linkage = match params.linkage.as_str() {
-            "average" => Linkage::Average,
-            "complete" => Linkage::Complete,
-            "single" => Linkage::Single,
-            _ => Linkage::Ward,
-        };
+        let linkage = params.linkage();
         let features = common::read(ctx)?;
         let n_rows = features.x.n_rows();
         // One tree, cut at every k that is asked for.

@@ -1,18 +1,23 @@
 //! `cluster.kmeans`. It does not know the mathematics; see [`crate::ml::cluster::kmeans`].
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::{
     kinds::cluster_common::{self as common, Figures, Fitted, Model},
-    ml::cluster::{
-        kmeans::{self, KMeansParams},
-        order,
+    ml::{
+        Matrix,
+        cluster::{
+            kmeans::{self, KMeansParams},
+            order,
+        },
     },
     stage::{
         ctx::StageCtx,
         error::StageError,
         kind::{Checked, FixedOutput, Given, Inputs, Kind},
         params::{Param, Shape},
+        work::Work,
     },
 };
 
@@ -42,6 +47,16 @@ struct Params {
     max_iter: usize,
     tol: f64,
     seed: u64,
+}
+
+/// Returns the labels that these canonical parameters give the rows of `x`, in no particular order.
+///
+/// # Errors
+/// As the stage itself.
+pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
+    let Params { k, n_init, max_iter, tol, seed } = common::params_of(params)?;
+    let params = KMeansParams { k, n_init, max_iter, tol, seed };
+    Ok(kmeans::fit(x, &params, work)?.labels)
 }
 
 impl Kind for ClusterKMeans {

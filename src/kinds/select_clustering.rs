@@ -4,6 +4,7 @@
 mod rank;
 mod reason;
 mod require;
+mod stability;
 
 use std::{collections::BTreeMap, io::Read, sync::Arc};
 
@@ -22,6 +23,7 @@ use crate::{
         table::{schema_with_id, text_array},
     },
     kinds::cluster_common::METRIC_COLUMNS,
+    ml::cluster::stability::Stability,
     stage::{
         ctx::{Candidate, StageCtx},
         error::StageError,
@@ -40,19 +42,26 @@ use require::Require;
 /// their ranks, a null 0. The score is the weighted mean; ties go to fewer segments, then to the name.
 pub struct SelectClustering;
 
-static PARAMS: [Param; 2] = [
+static PARAMS: [Param; 3] = [
     Param::with_default(
         "rank_by",
         Shape::Map(&Shape::Positive),
         r#"{"silhouette": 1.0}"#,
         "weights of metrics; high is good for silhouette, calinski_harabasz, log_likelihood, min_share, low for \
-         davies_bouldin, bic, aic, inertia, noise_share, max_share",
+         davies_bouldin, bic, aic, inertia, noise_share, max_share; stability (high) if that is asked for",
     ),
     Param::with_default(
         "require",
         Shape::Object(&require::PARAMS),
         "{}",
         "what a candidate must fulfil to be ranked at all",
+    ),
+    Param::optional(
+        "stability",
+        Shape::Object(&stability::PARAMS),
+        "cluster rows drawn anew as each eligible candidate did, and compare: needs the input `matrix`, and adds to the \
+         leaderboard `stability` (mean Jaccard coefficient of the segments), `least_stable`, `adjusted_rand` and \
+         `jaccard` (each segment's, JSON)",
     ),
 ];
 
@@ -71,6 +80,7 @@ static OUTPUTS: [FixedOutput; 3] = [
 struct Params {
     rank_by: BTreeMap<String, f64>,
     require: Require,
+    stability: Option<stability::Asked>,
 }
 
 /// A candidate and what is known of it.
@@ -80,6 +90,7 @@ struct Entry<'a> {
     algorithm: String,
     /// What it fails to fulfil.
     failures: Vec<String>,
+    stability: Option<Stability>,
     /// `None` for one that is not eligible.
     standing: Option<Standing>,
 }
@@ -87,6 +98,9 @@ struct Entry<'a> {
 impl Entry<'_> {
     /// Returns a metric, `None` for null.
     fn metric(&self, name: &str) -> Option<f64> {
+        if name == stability::METRIC {
+            return self.stability.as_ref().and_then(stability::mean);
+        }
         number(&self.metrics, name)
     }
 }
@@ -109,12 +123,20 @@ impl Kind for SelectClustering {
     }
 
     fn inputs(&self) -> Inputs {
-        Inputs::Fixed(&[InputPort {
-            name: "candidates",
-            ty: PortType::Clusterings,
-            required: true,
-            help: "the clustering stages to choose from",
-        }])
+        Inputs::Fixed(&[
+            InputPort {
+                name: "candidates",
+                ty: PortType::Clusterings,
+                required: true,
+                help: "the clustering stages to choose from",
+            },
+            InputPort {
+                name: "matrix",
+                ty: PortType::Matrix,
+                required: false,
+                help: "what the candidates clustered; only `stability` reads it",
+            },
+        ])
     }
 
     fn fixed_outputs(&self) -> &'static [FixedOutput] {
@@ -123,7 +145,10 @@ impl Kind for SelectClustering {
 
     fn check(&self, given: &Given) -> Checked {
         let mut checked = Checked { problems: problems(&given.params), ..Checked::default() };
-        let fields = leaderboard_fields().map(|(name, ty)| Field::new(name, ty, true)).collect();
+        checked.problems.extend(stability::problems(given));
+        let more = stability::columns(given.params.get("stability").is_some_and(|s| !s.is_null()));
+        let fields = leaderboard_fields().chain(more);
+        let fields = fields.map(|(name, ty)| Field::new(name, ty, true)).collect();
         let schema = Arc::new(schema_with_id(fields, None));
         checked.schemas.insert("leaderboard".to_string(), schema);
         checked
@@ -136,12 +161,19 @@ impl Kind for SelectClustering {
             .iter()
             .map(|candidate| read(candidate, &params.require))
             .collect::<Result<Vec<_>, _>>()?;
+        if let Some(asked) = &params.stability {
+            stability::measure(ctx, &mut entries, asked)?;
+        }
         rank::rank(&mut entries, &params.rank_by);
         let Some(winner) = entries.first().filter(|e| e.standing.is_some()).map(|e| e.candidate)
         else {
             return Err(StageError::Data(reason::nobody(&entries)));
         };
-        ctx.write("leaderboard", &leaderboard(&entries, &params.rank_by)?)?;
+        let mut columns = leaderboard(&entries, &params.rank_by)?;
+        if params.stability.is_some() {
+            columns.extend(stability::cells(&entries));
+        }
+        ctx.write("leaderboard", &Table::new(None, columns)?)?;
         copy(ctx, winner, "labels")?;
         copy(ctx, winner, "model")
     }
@@ -187,7 +219,7 @@ fn read<'a>(candidate: &'a Candidate, require: &Require) -> Result<Entry<'a>, St
     }
     let algorithm = table.texts("algorithm").map_err(missing)?.value(0).to_string();
     let failures = require.failures(|name| number(&table, name));
-    Ok(Entry { candidate, metrics: table, algorithm, failures, standing: None })
+    Ok(Entry { candidate, metrics: table, algorithm, failures, stability: None, standing: None })
 }
 
 /// Returns a figure of a one-row table, `None` for null.
@@ -210,14 +242,14 @@ fn leaderboard_fields() -> impl Iterator<Item = (&'static str, DataType)> {
     before.into_iter().chain(METRIC_COLUMNS).chain(after)
 }
 
-/// Builds the leaderboard from entries in their final order.
+/// Returns the leaderboard's columns for entries in their final order.
 fn leaderboard(
     entries: &[Entry<'_>],
     weights: &BTreeMap<String, f64>,
-) -> Result<Table, StageError> {
+) -> Result<Vec<(&'static str, ArrayRef)>, StageError> {
     let params: Vec<String> =
         entries.iter().map(|e| canon::to_string(&e.candidate.params)).collect();
-    let mut columns: Vec<(&str, ArrayRef)> = vec![
+    let mut columns: Vec<(&'static str, ArrayRef)> = vec![
         ("stage", text_array(entries.iter().map(|e| &e.candidate.name))),
         ("algorithm", text_array(entries.iter().map(|e| &e.algorithm))),
         ("params", text_array(params)),
@@ -236,14 +268,14 @@ fn leaderboard(
     let ranks: Int64Array =
         (1..).zip(&eligible).map(|(rank, eligible)| eligible.then_some(rank)).collect();
     let chosen: Vec<bool> = (0..entries.len()).map(|i| i == 0).collect();
-    columns.extend::<[(&str, ArrayRef); 5]>([
+    columns.extend::<[(&'static str, ArrayRef); 5]>([
         ("eligible", Arc::new(BooleanArray::from(eligible))),
         ("reason", text_array(reason::all(entries, weights))),
         ("score", Arc::new(scores)),
         ("rank", Arc::new(ranks)),
         ("chosen", Arc::new(BooleanArray::from(chosen))),
     ]);
-    Ok(Table::new(None, columns)?)
+    Ok(columns)
 }
 
 /// Copies the winner's artifact byte by byte, so that it keeps its hash.

@@ -214,3 +214,57 @@ fn degenerate_tables_give_results_or_clear_errors() {
         }
     }
 }
+
+/// A table of the given columns.
+fn of_columns(columns: &[(&'static str, Vec<f64>)]) -> Table {
+    let ids = (0..columns[0].1.len() as i64).collect();
+    let mut all = vec![("who", crate::frame::table::int_array(ids))];
+    all.extend(columns.iter().map(|(name, values)| (*name, float_array(values.clone()))));
+    Table::new(Some("who"), all).unwrap()
+}
+
+/// Clusterers answer degenerate data by labels, or by an error that says how many rows it needs, which column is at
+/// fault, or which parameter to change.
+#[test]
+fn degenerate_data_has_an_answer_or_a_reason() {
+    let line = |scale: f64| (0..12).map(|i| f64::from(i * i % 7) * scale).collect::<Vec<f64>>();
+    let tables = [
+        ("no row", of_columns(&[("x", Vec::new())]), "row"),
+        ("one row", of_columns(&[("x", vec![1.0])]), "row"),
+        ("two rows", of_columns(&[("x", vec![1.0, 2.0])]), "row"),
+        ("constant", of_columns(&[("x", line(1.0)), ("y", vec![4.0; 12])]), ""),
+        ("only duplicates", of_columns(&[("x", vec![3.0; 12]), ("y", vec![4.0; 12])]), ""),
+        ("collinear", of_columns(&[("x", line(1.0)), ("y", line(-2.0)), ("z", line(0.5))]), ""),
+        ("tiny beside usual", of_columns(&[("x", line(1.0)), ("y", line(1e-300))]), ""),
+        ("small", of_columns(&[("x", line(1e-130)), ("y", line(1e-131))]), ""),
+        ("large", of_columns(&[("x", line(1e130)), ("y", line(1e120))]), ""),
+        (
+            "tiny",
+            of_columns(&[("x", line(1e-301)), ("y", line(1e-300))]),
+            "column `y` reaches 4e-300",
+        ),
+        ("huge", of_columns(&[("x", line(1.0)), ("y", line(1e300))]), "column `y` reaches 4e300"),
+        ("infinite", of_columns(&[("x", line(1.0)), ("y", vec![f64::INFINITY; 12])]), "column `y`"),
+    ];
+    // Those that find no parameter by themselves.
+    for (kind, params) in all().into_iter().take(6) {
+        for (what, table, fault) in &tables {
+            match run_on(kind, params.clone(), table, &Work::alone(1)) {
+                Ok(outputs) => {
+                    let labels = outputs.table("labels").unwrap().segments().unwrap();
+                    assert_eq!(labels.len(), table.n_rows(), "{} on {what}", kind.name());
+                    let must_fail = fault.starts_with("column");
+                    assert!(!must_fail, "{} takes {what}", kind.name());
+                }
+                Err(error) => {
+                    let said = error.to_string();
+                    let is_told = match *fault {
+                        "" => ["`eps`", "`k`", "reg_covar"].iter().any(|word| said.contains(word)),
+                        fault => said.contains(fault),
+                    };
+                    assert!(is_told, "{} {params} on {what}: {said}", kind.name());
+                }
+            }
+        }
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::BTreeMap};
 
-use crate::kinds::select_clustering::Entry;
+use crate::kinds::select_clustering::{Entry, stability};
 
 /// A metric that candidates may be ranked by.
 pub(super) struct Ranked {
@@ -19,7 +19,7 @@ const fn low(name: &'static str) -> Ranked {
 }
 
 /// Every metric that candidates may be ranked by.
-pub(super) static RANKED: [Ranked; 10] = [
+pub(super) static RANKED: [Ranked; 11] = [
     high("silhouette"),
     high("calinski_harabasz"),
     high("log_likelihood"),
@@ -30,6 +30,7 @@ pub(super) static RANKED: [Ranked; 10] = [
     low("inertia"),
     low("noise_share"),
     low("max_share"),
+    high(stability::METRIC),
 ];
 
 /// How an eligible candidate fares.

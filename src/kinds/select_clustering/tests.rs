@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::*;
 use crate::{
-    frame::table::{int_array, segment_array},
+    frame::table::{float_array, int_array, segment_array},
+    ml::Matrix,
     stage::{
         ctx::Arrivals,
         memory::{self, MemoryOutputs},
@@ -154,4 +155,81 @@ fn known_columns_come_out_and_mistakes_are_found_early() {
     assert_eq!(problems.len(), 2);
     assert_eq!(check(json!({"rank_by": {}})).problems.len(), 1);
     assert!(memory::canonical(&SelectClustering, &json!({"rank_by": {"bic": 0}})).is_err());
+}
+
+/// Three groups on a line, far apart, thirty rows each.
+fn line() -> Vec<f64> {
+    (0..90).map(|i| f64::from(i / 30) * 60.0 + f64::from(i % 30) / 10.0).collect()
+}
+
+fn matrix_table() -> Table {
+    let columns = vec![("id", int_array((0..90).collect())), ("at", float_array(line()))];
+    Table::new(Some("id"), columns).unwrap()
+}
+
+/// What k-means makes of the line.
+fn on_the_line(name: &str, k: usize, ids: std::ops::Range<i64>) -> Candidate {
+    let mut made = candidate(name, &[("n_segments", k as f64), ("silhouette", 0.5)]);
+    made.params =
+        memory::canonical(&crate::kinds::cluster_kmeans::ClusterKMeans, &json!({"k": k})).unwrap();
+    let x = Matrix::new(90, 1, line());
+    let labels = crate::kinds::cluster_kmeans::labels(&made.params, &x, &Work::alone(1)).unwrap();
+    let columns = vec![("id", int_array(ids.collect())), ("segment", segment_array(labels))];
+    let labels = Table::new(Some("id"), columns).unwrap();
+    made.ports.insert("labels".to_string(), memory::input("labels", &labels).unwrap());
+    made
+}
+
+fn select_stable(params: Value, candidates: &[Candidate]) -> Result<MemoryOutputs, StageError> {
+    let params = memory::canonical(&SelectClustering, &params)?;
+    let mut arrivals = Arrivals::default();
+    arrivals.candidates.insert("candidates".to_string(), candidates.to_vec());
+    let matrix = memory::input("matrix", &matrix_table()).unwrap();
+    arrivals.single.insert("matrix".to_string(), matrix);
+    memory::run(&SelectClustering, &params, &arrivals, &Work::alone(2))
+}
+
+#[test]
+fn segments_that_come_back_win_by_stability() {
+    let candidates = [
+        on_the_line("a-five", 5, 0..90),
+        on_the_line("b-three", 3, 0..90),
+        candidate("c-none", &[("n_segments", 9.0)]),
+    ];
+    let params = json!({
+        "rank_by": {"stability": 1}, "require": {"segments": [2, 8]}, "stability": {"resamples": 5},
+    });
+    let outputs = select_stable(params.clone(), &candidates).unwrap();
+    let board = outputs.table("leaderboard").unwrap();
+    assert_eq!(texts(&board, "stage"), ["b-three", "a-five", "c-none"]);
+    let stability = board.floats("stability").unwrap();
+    assert_eq!(stability[0], 1.0);
+    assert!(stability[1] < 0.9 && stability[2].is_nan(), "{stability:?}");
+    assert_eq!(board.floats("adjusted_rand").unwrap()[0], 1.0);
+    assert!(board.floats("least_stable").unwrap()[1] < stability[1]);
+    assert_eq!(board.texts("jaccard").unwrap().value(0), "[1.0,1.0,1.0]");
+    // The schema that is told beforehand is the one that is written.
+    let given = Given {
+        params: memory::canonical(&SelectClustering, &params).unwrap(),
+        inputs: [("matrix".to_string(), None)].into(),
+    };
+    let checked = SelectClustering.check(&given);
+    assert_eq!(checked.problems, []);
+    assert_eq!(checked.schemas["leaderboard"].fields(), board.schema().fields());
+}
+
+#[test]
+fn stability_needs_the_rows_that_were_clustered() {
+    let asked = json!({"stability": {}});
+    let error = select_stable(asked, &[on_the_line("moved", 3, 1..91)]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("stability of candidate `moved`: its labels are of other rows"),
+        "{error}"
+    );
+    let check = |params: Value| {
+        let params = memory::canonical(&SelectClustering, &params).unwrap();
+        SelectClustering.check(&Given { params, ..Given::default() }).problems
+    };
+    assert_eq!(check(json!({"stability": {}}))[0].path, ["stability"]);
+    assert_eq!(check(json!({"rank_by": {"stability": 1}}))[0].path, ["rank_by", "stability"]);
 }

@@ -13,6 +13,7 @@ pub mod order;
 pub mod panels;
 pub mod scores;
 pub mod silhouette;
+pub mod stability;
 
 mod cholesky;
 mod distinct;
@@ -44,7 +45,10 @@ pub fn means(x: &Matrix, labels: &[i32], n_clusters: usize, pool: &Pool) -> Matr
 }
 
 /// The largest magnitude whose squared distances, summed over many features and rows, stay finite.
-const MAX_MAGNITUDE: f64 = 1e140;
+pub const MAX_MAGNITUDE: f64 = 1e140;
+
+/// Where no value is larger than this, squared distances vanish.
+pub const MIN_MAGNITUDE: f64 = 1e-140;
 
 /// Checks that there is at least one feature, that every value is finite, and that there are at least
 /// `needed` rows.

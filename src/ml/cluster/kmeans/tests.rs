@@ -137,8 +137,8 @@ fn labels_are_those_of_double_precision() {
         x.row_mut(7)[0] = 1e12;
         x
     };
-    for seed in 0..6 {
-        for (n, d, k) in [(700, 2, 3), (9000, 1, 5), (500, 21, 13)] {
+    for seed in 0..2 {
+        for (n, d, k) in [(700, 2, 3), (8300, 1, 5), (500, 21, 13)] {
             let base = || blobs(n, d, 6, seed);
             let tables = [
                 base(),
