@@ -107,7 +107,7 @@ pub(super) struct Features {
 /// Reads the `matrix` input.
 ///
 /// # Errors
-/// If a column is not numeric, or a value is missing or infinite: named by id and column.
+/// If a column is not numeric, or a value is missing, infinite or too large to square: named by id and column.
 pub(super) fn read(ctx: &StageCtx<'_>) -> Result<Features, StageError> {
     let table = ctx.table("matrix")?;
     let (id_name, id) = table.id()?;
@@ -171,6 +171,8 @@ pub(super) struct Figures {
     pub aic: Option<f64>,
     pub iterations: Option<usize>,
     pub converged: Option<bool>,
+    /// How many micro-clusters were merged in the place of rows; told among the `params`.
+    pub micro_clusters: Option<usize>,
 }
 
 /// Writes `labels`, `model` and `metrics`.
@@ -190,7 +192,11 @@ pub(super) fn write(
     ];
     ctx.write("labels", &Table::new(Some(&features.id_name), columns)?)?;
     ctx.write("model", &fitted.model.into_table()?)?;
-    let params = canon::to_string(ctx.raw_params());
+    let mut params = ctx.raw_params().clone();
+    if let (Some(n), Some(params)) = (fitted.figures.micro_clusters, params.as_object_mut()) {
+        params.insert("micro_clusters".to_string(), n.into());
+    }
+    let params = canon::to_string(&params);
     let metrics = metrics(fitted.algorithm, params, &fitted.labels, &scores, &fitted.figures)?;
     ctx.write("metrics", &metrics)
 }

@@ -140,6 +140,7 @@ impl Kind for ClusterGmm {
             aic: Some(fitted.aic()),
             iterations: Some(fitted.iterations),
             converged: Some(fitted.converged),
+            ..Figures::default()
         };
         let model = model(&fitted, &features.names, &places);
         let confidence = fitted.posteriors;

@@ -8,8 +8,10 @@ use crate::{
     ml::{
         Matrix,
         cluster::{
-            hierarchical::{self, Linkage, Merge},
-            means, order,
+            hierarchical::{self, Linkage, MAX_PAIRWISE_ROWS, MICRO_CLUSTERS, Merge, TwoStep},
+            means,
+            micro::Micro,
+            order,
         },
     },
     stage::{
@@ -24,10 +26,13 @@ use crate::{
 /// Clusters rows by merging the two nearest clusters until k are left. `confidence` is null. `model` has
 /// the parts `centroid` (segment, feature: the means, nearest for a new row) and, for the dendrogram, for each
 /// merge `item` = 0, 1, ... the parts `left`, `right` (a row, or the number of rows plus an earlier merge's
-/// item), `distance` and `size`: the columns of SciPy's linkage matrix.
+/// item), `distance` and `size`: the columns of SciPy's linkage matrix. Where more than `exact_rows` rows differ, k-means
+/// makes micro-clusters first, and these are merged by their means and sizes: `left` and `right` then speak of
+/// them in the place of rows, and `micro_centroid` (item, feature) and `micro_size` (item) tell what they are. A note
+/// says so, and the metrics' `params` have `micro_clusters`, their number.
 pub struct ClusterHierarchical;
 
-static PARAMS: [Param; 2] = [
+static PARAMS: [Param; 4] = [
     Param::required("k", Shape::int_from(1), "number of clusters"),
     Param::with_default(
         "linkage",
@@ -35,6 +40,14 @@ static PARAMS: [Param; 2] = [
         "\"ward\"",
         "distance between clusters; average and complete keep all pairs of rows in memory",
     ),
+    Param::with_default(
+        "exact_rows",
+        Shape::int_from(2),
+        "50000",
+        "different rows up to which every row is merged (average and complete: 16384 at most); above, some thousand \
+         micro-clusters of k-means are merged in their place",
+    ),
+    Param::with_default("seed", Shape::int_from(0), "0", "seed of the micro-clusters"),
 ];
 
 #[derive(Deserialize)]
@@ -42,6 +55,8 @@ static PARAMS: [Param; 2] = [
 struct Params {
     k: usize,
     linkage: String,
+    exact_rows: usize,
+    seed: u64,
 }
 
 /// Returns the labels that these canonical parameters give the rows of `x`, in no particular order.
@@ -50,8 +65,7 @@ struct Params {
 /// As the stage itself.
 pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
     let params: Params = common::params_of(params)?;
-    let merges = hierarchical::tree(x, params.linkage(), work)?;
-    Ok(hierarchical::cut(&merges, x.n_rows(), params.k)?)
+    Ok(hierarchical::fit(x, params.linkage(), params.two_step(), work)?.cut(params.k)?)
 }
 
 impl Params {
@@ -63,6 +77,14 @@ impl Params {
             _ => Linkage::Ward,
         }
     }
+
+    fn two_step(&self) -> TwoStep {
+        TwoStep {
+            exact_rows: self.exact_rows,
+            n_groups: MICRO_CLUSTERS.max(self.k.saturating_mul(16)),
+            seed: self.seed,
+        }
+    }
 }
 
 impl Kind for ClusterHierarchical {
@@ -71,7 +93,7 @@ impl Kind for ClusterHierarchical {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn about(&self) -> &'static str {
@@ -97,26 +119,36 @@ impl Kind for ClusterHierarchical {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
-        let linkage = params.linkage();
+        let (linkage, two_step) = (params.linkage(), params.two_step());
         let features = common::read(ctx)?;
         let n_rows = features.x.n_rows();
         // One tree, cut at every k that is asked for.
-        let name = format!("cluster.hierarchical {}", params.linkage);
-        let merges = ctx
-            .shared("matrix", &name, || Ok(hierarchical::tree(&features.x, linkage, ctx.work)?))?;
-        let labels = hierarchical::cut(&merges, n_rows, params.k)?;
+        let name = format!("cluster.hierarchical {} {two_step:?}", params.linkage);
+        let tree = ctx.shared("matrix", &name, || {
+            Ok(hierarchical::fit(&features.x, linkage, two_step, ctx.work)?)
+        })?;
+        if let Some(micro) = &tree.micro {
+            ctx.note(two_step_note(n_rows, micro, linkage, params.exact_rows));
+        }
+        let labels = tree.cut(params.k)?;
         let labels = order::relabel(&labels, &order::by_size(&labels, params.k));
         let mut model = Model::new("cluster.hierarchical");
         let centroids = means(&features.x, &labels, params.k, &ctx.work.pool);
         let places: Vec<usize> = (0..params.k).collect();
         model.push_by_segment("centroid", &features.names, &centroids, &places);
-        push_merges(&mut model, &merges);
+        push_merges(&mut model, &tree.merges);
+        if let Some(micro) = &tree.micro {
+            push_micro(&mut model, &features.names, micro);
+        }
         let fitted = Fitted {
             algorithm: "hierarchical",
             labels,
             confidence: vec![f64::NAN; n_rows],
             model,
-            figures: Figures::default(),
+            figures: Figures {
+                micro_clusters: tree.micro.as_ref().map(|micro| micro.sizes.len()),
+                ..Figures::default()
+            },
         };
         common::write(ctx, &features, fitted)
     }
@@ -130,4 +162,26 @@ fn push_merges(model: &mut Model, merges: &[Merge]) {
         model.push("distance", at, merge.distance);
         model.push("size", at, merge.size as f64);
     }
+}
+
+fn push_micro(model: &mut Model, names: &[String], micro: &Micro) {
+    for (item, (size, mean)) in micro.sizes.iter().zip(micro.means.rows()).enumerate() {
+        let at = Place { item: Some(item), ..Place::default() };
+        model.push("micro_size", at, *size as f64);
+        for (name, v) in names.iter().zip(mean) {
+            model.push("micro_centroid", Place { feature: Some(name), ..at }, *v);
+        }
+    }
+}
+
+fn two_step_note(n_rows: usize, micro: &Micro, linkage: Linkage, exact_rows: usize) -> String {
+    let n_micro = micro.sizes.len();
+    let pairs = matches!(linkage, Linkage::Average | Linkage::Complete);
+    let why = if pairs && MAX_PAIRWISE_ROWS < exact_rows {
+        let gib = n_rows as f64 * n_rows as f64 * 4.0 / f64::from(1 << 30);
+        format!("all pairs of rows would take {gib:.1} GiB, the limit is {MAX_PAIRWISE_ROWS} rows")
+    } else {
+        format!("exact_rows = {exact_rows}")
+    };
+    format!("two steps: {n_rows} rows in {n_micro} micro-clusters, and these merged; {why}")
 }

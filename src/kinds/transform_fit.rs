@@ -35,7 +35,7 @@ impl Kind for TransformFit {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

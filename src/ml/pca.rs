@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ml::{Matrix, eigen, error::MlError, math},
+    ml::{Matrix, eigen, error::MlError, math, simd},
     stage::work::Work,
 };
 
@@ -69,8 +69,16 @@ impl Pca {
         let (d, mut sums) = (n_features, None);
         let finite_sums = |first_row: usize, rows: &[f64]| {
             work.check()?;
+            let sums = simd::run(
+                #[inline(always)]
+                || column_sums(rows, d),
+            );
+            // A value that is not finite shows in its column's sum; what it is, only a second look tells.
+            if sums.iter().all(|sum| sum.is_finite()) {
+                return Ok(sums);
+            }
             match rows.iter().position(|v| !v.is_finite()) {
-                None => Ok(column_sums(rows, d)),
+                None => Ok(sums),
                 Some(at) => Err(MlError::NotFinite { row: first_row + at / d, column: at % d }),
             }
         };
@@ -82,15 +90,19 @@ impl Pca {
         let mut sums = None;
         let products = |_, rows: &[f64]| {
             work.check()?;
-            Ok(products(rows, &mean))
+            Ok(simd::run(
+                #[inline(always)]
+                || products(rows, &mean),
+            ))
         };
         if let Err(error) = chunks.fold(&products, &mut |part| add(&mut sums, part))? {
             return Ok(Err(error));
         }
-        let divisor = (n_rows - 1) as f64;
-        let sums = sums.unwrap_or_else(|| vec![0.0; d * d]);
-        let covariance = Matrix::new(d, d, sums.into_iter().map(|s| s / divisor).collect());
-        Ok(components(mean, &covariance, n_rows.min(d), keep, whiten))
+        let covariance = match sums {
+            Some(sums) => covariance(&sums, d, n_rows),
+            None => Ok(Matrix::zeros(d, d)),
+        };
+        Ok(covariance.and_then(|c| components(mean, &c, n_rows.min(d), keep, whiten)))
     }
 
     /// Returns the components of every row, shape `(n_rows, n_components)`.
@@ -213,7 +225,8 @@ fn components(
     let total: f64 = variance.iter().sum();
     if total <= 0.0 {
         return Err(MlError::Numeric(
-            "every feature is constant, so there are no principal components".to_string(),
+            "no feature varies, or so little that its square vanishes, so there are no principal components"
+                .to_string(),
         ));
     }
     let variance_ratio: Vec<f64> = variance.iter().map(|v| v / total).collect();
@@ -231,6 +244,7 @@ fn components(
     })
 }
 
+#[inline(always)]
 fn column_sums(rows: &[f64], d: usize) -> Vec<f64> {
     let mut sums = vec![0.0; d];
     for row in rows.chunks_exact(d.max(1)) {
@@ -239,35 +253,73 @@ fn column_sums(rows: &[f64], d: usize) -> Vec<f64> {
     sums
 }
 
-/// The products of deviations of all pairs of columns, summed; the lower triangle only.
+/// Rows that are centred and multiplied together while the nearest cache holds them.
+const BLOCK_ROWS: usize = 32;
+/// The products that the registers hold at a time: these many rows and columns of them.
+const TILE_ROWS: usize = 4;
+const TILE_COLS: usize = 16;
+
+/// Returns the products of deviations of all pairs of columns, summed: rows of `d` rounded up to whole tiles, of which
+/// only the lower triangle counts.
+#[inline(always)]
 fn products(rows: &[f64], mean: &[f64]) -> Vec<f64> {
-    let d = mean.len();
-    let mut sums = vec![0.0; d * d];
-    let mut centred = vec![0.0; 4 * d];
-    for four in rows.chunks(4 * d.max(1)) {
-        // Four rows a time: the triangle is read and written once for all of them. Rows past the
-        // end count as zeros.
-        centred.fill(0.0);
-        for (row, c) in four.chunks_exact(d.max(1)).zip(centred.chunks_exact_mut(d.max(1))) {
-            c.iter_mut().zip(row).zip(mean).for_each(|((c, v), m)| *c = v - m);
+    let d = mean.len().max(1);
+    let width = d.next_multiple_of(TILE_COLS);
+    let mut sums = vec![0.0; width * width];
+    // Columns past the last stay zero.
+    let mut block = vec![0.0; BLOCK_ROWS * width];
+    for rows in rows.chunks(BLOCK_ROWS * d) {
+        for (centred, row) in block.chunks_exact_mut(width).zip(rows.chunks_exact(d)) {
+            centred.iter_mut().zip(row).zip(mean).for_each(|((c, v), m)| *c = v - m);
         }
-        add_products(&mut sums, &centred, d);
+        add_products(&mut sums, &block[..rows.len() / d * width], width);
     }
     sums
 }
 
-/// Adds the products of all pairs of columns of four rows to the lower triangle.
-fn add_products(sums: &mut [f64], four: &[f64], d: usize) {
-    let (a, rest) = four.split_at(d);
-    let (b, rest) = rest.split_at(d);
-    let (c, e) = rest.split_at(d);
-    for (i, row) in sums.chunks_exact_mut(d.max(1)).enumerate() {
-        let (ai, bi, ci, ei) = (a[i], b[i], c[i], e[i]);
-        let columns = a.iter().zip(b).zip(c.iter().zip(e));
-        for (sum, ((a, b), (c, e))) in row[..=i].iter_mut().zip(columns) {
-            *sum += (ai * a + bi * b) + (ci * c + ei * e);
+/// Adds the products of all pairs of columns of `block`, tile by tile of the lower triangle.
+#[inline(always)]
+fn add_products(sums: &mut [f64], block: &[f64], width: usize) {
+    for i in (0..width).step_by(TILE_ROWS) {
+        for j in (0..=i).step_by(TILE_COLS) {
+            for (lane, tile) in tile(block, width, i, j).iter().enumerate() {
+                let at = (i + lane) * width + j;
+                sums[at..at + TILE_COLS].iter_mut().zip(tile).for_each(|(sum, t)| *sum += t);
+            }
         }
     }
+}
+
+#[inline(always)]
+fn tile(block: &[f64], width: usize, i: usize, j: usize) -> [[f64; TILE_COLS]; TILE_ROWS] {
+    let mut sums = [[0.0; TILE_COLS]; TILE_ROWS];
+    for row in block.chunks_exact(width) {
+        let left = row[i..].first_chunk::<TILE_ROWS>();
+        let right = row[j..].first_chunk::<TILE_COLS>();
+        let (Some(left), Some(right)) = (left, right) else { continue };
+        for a in 0..TILE_ROWS {
+            for b in 0..TILE_COLS {
+                sums[a][b] += left[a] * right[b];
+            }
+        }
+    }
+    sums
+}
+
+/// Returns the covariance (ddof 1; the lower triangle only) from the sums of [`products`].
+fn covariance(sums: &[f64], d: usize, n_rows: usize) -> Result<Matrix, MlError> {
+    let width = d.max(1).next_multiple_of(TILE_COLS);
+    let mut covariance = Matrix::zeros(d, d);
+    for (i, row) in sums.chunks_exact(width).take(d).enumerate() {
+        for (c, sum) in covariance.row_mut(i)[..=i].iter_mut().zip(row) {
+            *c = sum / (n_rows - 1) as f64;
+        }
+        if !row[i].is_finite() {
+            let fact = format!("the variance of column {i} is not a number; scale the features");
+            return Err(MlError::Numeric(fact));
+        }
+    }
+    Ok(covariance)
 }
 
 fn add(total: &mut Option<Vec<f64>>, part: Vec<f64>) {
@@ -344,16 +396,57 @@ mod tests {
         let x = sample(400, 5, 2);
         let work = Work::alone(1);
         let out = Pca::fit(&x, Keep::All, true, &work).unwrap().apply(&x, &work).unwrap();
-        let n = out.n_rows() as f64;
-        let mean: Vec<f64> =
-            column_sums(out.data(), out.n_cols()).into_iter().map(|s| s / n).collect();
-        let d = out.n_cols();
-        let sums = products(out.data(), &mean).into_iter().map(|s| s / (n - 1.0));
-        let covariance = Matrix::new(d, d, sums.collect());
+        let covariance = moments(&out).1;
         for i in 0..5 {
             for j in 0..=i {
                 let expected = f64::from(u8::from(i == j));
                 assert!((covariance.row(i)[j] - expected).abs() < 1e-9);
+            }
+        }
+    }
+
+    fn moments(x: &Matrix) -> (Vec<f64>, Matrix) {
+        let (n, d) = (x.n_rows(), x.n_cols());
+        let mean: Vec<f64> = column_sums(x.data(), d).iter().map(|s| s / n as f64).collect();
+        let covariance = covariance(&products(x.data(), &mean), d, n).unwrap();
+        (mean, covariance)
+    }
+
+    #[test]
+    fn moments_are_those_of_plain_sums() {
+        let mut rng = Rng::new(6);
+        for (n, d) in [(2, 1), (31, 5), (33, 16), (100, 17), (64, 33), (200, 3)] {
+            let large = 1e6;
+            let x = Matrix::new(n, d, (0..n * d).map(|_| large + rng.normal()).collect());
+            let (mean, covariance) = moments(&x);
+            for i in 0..d {
+                let plain = large + x.rows().map(|r| r[i] - large).sum::<f64>() / n as f64;
+                assert!((mean[i] - plain).abs() < 1e-8, "{n} x {d}");
+                for j in 0..=i {
+                    let product = |r: &[f64]| (r[i] - mean[i]) * (r[j] - mean[j]);
+                    let plain = x.rows().map(product).sum::<f64>() / (n - 1) as f64;
+                    assert!((covariance.row(i)[j] - plain).abs() < 1e-8, "{n} x {d}: {i}, {j}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn scales_whose_squares_do_not_fit() {
+        let work = Work::alone(1);
+        let scaled = |scale: f64| {
+            let x = sample(50, 3, 4);
+            Matrix::new(50, 3, x.data().iter().map(|v| v * scale).collect())
+        };
+        let message =
+            |scale| Pca::fit(&scaled(scale), Keep::All, false, &work).unwrap_err().to_string();
+        assert!(message(1e300).contains("column 0") && message(1e300).contains("scale"));
+        assert!(message(1e-300).contains("so little"));
+        let plain = Pca::fit(&scaled(1.0), Keep::All, false, &work).unwrap();
+        for scale in [1e-120, 1e120] {
+            let found = Pca::fit(&scaled(scale), Keep::All, false, &work).unwrap();
+            for (a, b) in found.components.iter().flatten().zip(plain.components.iter().flatten()) {
+                assert!((a - b).abs() < 1e-9, "{scale}");
             }
         }
     }
@@ -381,6 +474,7 @@ mod tests {
             fit(&sample(9, 3, 0), Keep::Components(4)),
             Err(MlError::Parameter { .. })
         ));
+        assert!(matches!(fit(&Matrix::zeros(3, 0), Keep::All), Err(MlError::Numeric(_))));
         let constant = Matrix::new(3, 2, vec![1.0; 6]);
         assert!(matches!(fit(&constant, Keep::All), Err(MlError::Numeric(_))));
         let mut gap = sample(9, 3, 0);

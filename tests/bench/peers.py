@@ -135,6 +135,19 @@ def dbscan(data, _threads, name):
     return lambda: DBSCAN(eps=0.6, min_samples=10).fit(x), found
 
 
+@case("hdbscan20k")
+def hdbscan(data, _threads):
+    from sklearn.cluster import HDBSCAN
+
+    x = data.matrix("blobs20k_4", 4)
+    found = lambda m: {
+        "clusters": int(m.labels_.max()) + 1,
+        "noise": int((m.labels_ < 0).sum()),
+        "ari": rand(data.classes("blobs20k_4"), m.labels_),
+    }
+    return lambda: HDBSCAN(min_cluster_size=50, copy=True).fit(x), found
+
+
 @case("ward10k")
 def ward(data, _threads):
     from sklearn.cluster import AgglomerativeClustering

@@ -151,6 +151,32 @@ fn models_say_enough_to_assign_and_to_draw() {
 }
 
 #[test]
+fn a_tree_over_micro_clusters_says_so() {
+    let x: Vec<f64> = (0..400).map(|i| f64::from(i % 4) * 100.0 + f64::from(i) * 0.01).collect();
+    let table = Table::new(None, vec![("x", float_array(x))]).unwrap();
+    let run = |params| run_on(&ClusterHierarchical, params, &table, &Work::alone(2)).unwrap();
+    let params = |outputs: &MemoryOutputs| {
+        outputs.table("metrics").unwrap().texts("params").unwrap().value(0).to_string()
+    };
+    let exact = run(json!({"k": 4}));
+    assert!(exact.notes.is_empty() && !params(&exact).contains("micro_clusters"));
+    let mut two_steps = run(json!({"k": 4, "exact_rows": 399, "linkage": "average"}));
+    assert!(params(&two_steps).contains(r#""micro_clusters":"#), "{}", params(&two_steps));
+    let note = two_steps.notes.remove(0);
+    assert!(note.starts_with("two steps: 400 rows in ") && note.contains("exact_rows = 399"));
+    let segments = |outputs: &MemoryOutputs| outputs.table("labels").unwrap().segments().unwrap();
+    assert_eq!(segments(&two_steps), segments(&exact));
+    let model = two_steps.table("model").unwrap();
+    let parts = model.texts("part").unwrap();
+    let (sizes, values) = (model.integers("item").unwrap(), model.floats("value").unwrap());
+    let rows: f64 = (0..model.n_rows())
+        .filter(|&i| parts.value(i) == "micro_size" && sizes[i].is_some())
+        .map(|i| values[i])
+        .sum();
+    assert_eq!(rows, 400.0);
+}
+
+#[test]
 fn threads_change_no_byte() {
     for (kind, params) in all() {
         let bytes = |n| run_on(kind, params.clone(), &groups(), &Work::alone(n)).unwrap().bytes;

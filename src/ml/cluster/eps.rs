@@ -12,7 +12,7 @@
 use crate::{
     ml::{
         Matrix,
-        cluster::{check_input, dbscan::Searcher},
+        cluster::{check_input, dbscan::Searcher, distinct::Distinct},
         error::MlError,
     },
     stage::work::Work,
@@ -31,6 +31,14 @@ pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<f64, MlError>
     let n_neighbours = min_samples.saturating_sub(1).clamp(1, x.n_rows() - 1);
     let searcher = Searcher::new(x);
     let mut curve = searcher.neighbour_distances(n_neighbours, work)?;
+    if curve.iter().all(|&d| d == 0.0) {
+        // Every row has enough equal ones: what is left to ask is how far apart the places are.
+        let places = x.select_rows(&Distinct::of(x).first);
+        let n_neighbours = n_neighbours.min(places.n_rows().saturating_sub(1));
+        if n_neighbours > 0 {
+            curve = Searcher::new(&places).neighbour_distances(n_neighbours, work)?;
+        }
+    }
     curve.sort_by(f64::total_cmp);
     let textbook = knee(&curve);
     let mut at = textbook;
@@ -109,6 +117,13 @@ mod tests {
         let labels = dbscan::fit(&x, eps, 5, &work).unwrap().labels;
         assert!(separates(&labels), "eps {eps}");
         assert!((0.4..3.0).contains(&eps), "eps {eps}");
+    }
+
+    #[test]
+    fn where_every_row_has_many_twins_the_places_count() {
+        let x = Matrix::new(60, 1, (0..60).map(|i| [0.0, 1.0, 50.0][i % 3]).collect());
+        let eps = auto(&x, 5, &Work::alone(1)).unwrap();
+        assert!(eps > 0.0 && eps.is_finite(), "{eps}");
     }
 
     #[test]

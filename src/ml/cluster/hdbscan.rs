@@ -152,7 +152,7 @@ fn single_linkage(
         let (a, b) = (distinct.first[edge.a], distinct.first[edge.b]);
         pairs.push(Pair { a, b, distance: edge.weight.sqrt() });
     }
-    Ok((number(pairs, n), cores))
+    Ok((number(pairs, &vec![1; n]), cores))
 }
 
 fn core_distances(

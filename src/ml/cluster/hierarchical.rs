@@ -2,15 +2,19 @@
 //! It does not know how segments are ordered or named.
 //!
 //! The tree is SciPy's `linkage` and the cut scikit-learn's `AgglomerativeClustering`, but for exact ties that
-//! rounding decides. Ward and single linkage keep O(n d) numbers; average and complete linkage keep all pairs.
+//! rounding decides. Ward and single linkage keep O(n d) numbers; average and complete linkage keep all pairs. Equal rows
+//! are merged first and stand as one with their number, so that duplicates cost nothing. Where rows are too many, groups
+//! of them are merged instead ([`fit`]); the tree then says so.
 
 use crate::{
     ml::{
         Matrix,
         cluster::{
             check_input,
+            distinct::Distinct,
             forest::Forest,
             linkage::{self, Pair, Update},
+            micro::{self, Micro},
             ward,
         },
         error::MlError,
@@ -47,26 +51,111 @@ pub struct Merge {
     pub size: usize,
 }
 
-/// Builds the whole tree: n - 1 merges, nearest first.
+/// Groups of rows that are merged in the place of rows, where there are too many rows.
+pub const MICRO_CLUSTERS: usize = 1024;
+
+/// A tree over rows, or over groups of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tree {
+    /// The merges, nearest first.
+    pub merges: Vec<Merge>,
+    /// What was merged, if not the rows themselves; a merge's `size` then counts the rows in the groups.
+    pub micro: Option<Micro>,
+    n_rows: usize,
+}
+
+/// When and how groups of rows take the place of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwoStep {
+    /// Distinct rows up to which every row is merged, by average and complete linkage at most [`MAX_PAIRWISE_ROWS`].
+    pub exact_rows: usize,
+    /// Groups to make above.
+    pub n_groups: usize,
+    /// Seed of the groups.
+    pub seed: u64,
+}
+
+/// Builds the tree over all rows of `x`, or over groups of them if more than `two_step` allows are distinct.
+///
+/// # Errors
+/// If there are no rows, no features or values that are not finite; if cancelled.
+pub fn fit(x: &Matrix, linkage: Linkage, two_step: TwoStep, work: &Work) -> Result<Tree, MlError> {
+    check_input(x, 1)?;
+    let most = match linkage {
+        Linkage::Ward | Linkage::Single => two_step.exact_rows,
+        Linkage::Average | Linkage::Complete => two_step.exact_rows.min(MAX_PAIRWISE_ROWS),
+    };
+    if x.n_rows() <= most {
+        return Ok(Tree { merges: tree(x, linkage, work)?, micro: None, n_rows: x.n_rows() });
+    }
+    let distinct = Distinct::of(x);
+    if distinct.first.len() <= most {
+        let merges = merge_distinct(x, &distinct, linkage, work)?;
+        return Ok(Tree { merges, micro: None, n_rows: x.n_rows() });
+    }
+    let micro = micro::groups(x, two_step.n_groups, two_step.seed, work)?;
+    let pairs = merge_weighted(&micro.means, &micro.sizes, linkage, work)?;
+    let merges = number(pairs, &micro.sizes);
+    Ok(Tree { merges, micro: Some(micro), n_rows: x.n_rows() })
+}
+
+impl Tree {
+    /// Returns the cluster of each row, as [`cut`].
+    ///
+    /// # Errors
+    /// If `k` is 0 or above the number of what was merged.
+    pub fn cut(&self, k: usize) -> Result<Vec<i32>, MlError> {
+        let Some(micro) = &self.micro else { return cut(&self.merges, self.n_rows, k) };
+        let of_group = cut(&self.merges, micro.sizes.len(), k)?;
+        Ok(micro.labels.iter().map(|&group| of_group[group as usize]).collect())
+    }
+}
+
+/// Builds the tree over all rows: n - 1 merges, nearest first.
 ///
 /// # Errors
 /// If there are no rows, no features, values that are not finite, or too many rows for the linkage; if cancelled.
 pub fn tree(x: &Matrix, linkage: Linkage, work: &Work) -> Result<Vec<Merge>, MlError> {
     check_input(x, 1)?;
+    merge_distinct(x, &Distinct::of(x), linkage, work)
+}
+
+/// Merges equal rows in their order, at height 0, then the distinct ones.
+fn merge_distinct(
+    x: &Matrix,
+    distinct: &Distinct,
+    linkage: Linkage,
+    work: &Work,
+) -> Result<Vec<Merge>, MlError> {
+    let one_each = vec![1; x.n_rows()];
+    if distinct.all() {
+        return Ok(number(merge_weighted(x, &one_each, linkage, work)?, &one_each));
+    }
+    let first_of = |row: usize| distinct.first[distinct.group[row]];
+    let later = (0..x.n_rows()).filter(|&row| first_of(row) != row);
+    let mut pairs: Vec<Pair> =
+        later.map(|row| Pair { a: first_of(row), b: row, distance: 0.0 }).collect();
+    let few = x.select_rows(&distinct.first);
+    let named = |pair: Pair| Pair { a: distinct.first[pair.a], b: distinct.first[pair.b], ..pair };
+    pairs.extend(merge_weighted(&few, &distinct.counts, linkage, work)?.into_iter().map(named));
+    Ok(number(pairs, &one_each))
+}
+
+fn merge_weighted(
+    x: &Matrix,
+    sizes: &[usize],
+    linkage: Linkage,
+    work: &Work,
+) -> Result<Vec<Pair>, MlError> {
     work.progress.set_total(x.n_rows().saturating_sub(1) as u64);
-    let pairs = match linkage {
-        Linkage::Ward => ward::ward(x, work)?,
-        Linkage::Single => linkage::single(x, work)?,
-        Linkage::Average | Linkage::Complete => {
-            check_pairwise(x.n_rows())?;
-            let update = match linkage {
-                Linkage::Average => Update::Average,
-                _ => Update::Complete,
-            };
-            linkage::chain(x, update, work)?
-        }
+    let update = match linkage {
+        Linkage::Ward => return Ok(ward::ward(x, sizes, work)?),
+        Linkage::Single => return Ok(linkage::single(x, work)?),
+        Linkage::Average => Update::Average,
+        Linkage::Complete => Update::Complete,
     };
-    Ok(number(pairs, x.n_rows()))
+    check_pairwise(x.n_rows())?;
+    Ok(linkage::chain(x, sizes, update, work)?)
 }
 
 fn check_pairwise(n_rows: usize) -> Result<(), MlError> {
@@ -78,17 +167,18 @@ fn check_pairwise(n_rows: usize) -> Result<(), MlError> {
         name: "linkage",
         why: format!(
             "average and complete linkage keep the distances of all pairs of rows, {gib:.1} GiB for {n_rows} \
-             rows; the limit is {MAX_PAIRWISE_ROWS} rows: take `ward` or `single`, or sample the rows"
+             distinct rows; the limit is {MAX_PAIRWISE_ROWS}: take `ward` or `single`, or merge groups of rows"
         ),
     })
 }
 
-/// Sorts merges by distance and names each cluster by the merge that made it.
-pub(super) fn number(mut pairs: Vec<Pair>, n_rows: usize) -> Vec<Merge> {
+/// Sorts merges by distance and names each cluster by the merge that made it. What is merged has `sizes`.
+pub(super) fn number(mut pairs: Vec<Pair>, sizes: &[usize]) -> Vec<Merge> {
+    let n_rows = sizes.len();
     // Stable: among equal heights the chain's order puts a cluster's making before its use.
     pairs.sort_by(|a, b| a.distance.total_cmp(&b.distance));
     let mut forest = Forest::new(2 * n_rows);
-    let mut sizes = vec![1_usize; n_rows];
+    let mut sizes = sizes.to_vec();
     let mut merges = Vec::with_capacity(pairs.len());
     for (m, pair) in pairs.iter().enumerate() {
         let (a, b) = (forest.root(pair.a), forest.root(pair.b));

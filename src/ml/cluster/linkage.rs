@@ -2,13 +2,19 @@
 //! linkage, which does not. It does not know Ward's centroids, nor how a tree is cut.
 //!
 //! Sources: the nearest-neighbour chain of Murtagh, "A survey of recent advances in hierarchical clustering
-//! algorithms", Computer Journal 26 (1983); Prim's spanning tree for single linkage. Ties fall as in SciPy: the
+//! algorithms", Computer Journal 26 (1983); a spanning tree for single linkage, over a search tree in low dimension and by
+//! Prim's algorithm in high. Ties fall as in SciPy: the
 //! neighbour before the tip of the chain, then the lowest row.
 
 use crate::{
     ml::{
         Matrix,
-        cluster::panels::{LANES, Panels, squared_distances},
+        cluster::{
+            neighbours::Neighbours,
+            panels::{LANES, Panels, squared_distances},
+            spanning,
+        },
+        simd,
     },
     stage::work::{Cancelled, Work},
 };
@@ -28,11 +34,17 @@ pub(super) enum Update {
     Complete,
 }
 
-/// Returns the n - 1 merges in the order in which the chain finds them; memory O(n^2).
-pub(super) fn chain(x: &Matrix, update: Update, work: &Work) -> Result<Vec<Pair>, Cancelled> {
+/// Returns the n - 1 merges of rows that stand for `sizes` equal rows each, in the order in which the chain finds them;
+/// memory O(n^2).
+pub(super) fn chain(
+    x: &Matrix,
+    sizes: &[usize],
+    update: Update,
+    work: &Work,
+) -> Result<Vec<Pair>, Cancelled> {
     let n = x.n_rows();
     let mut distances = Condensed::of(x, work)?;
-    let mut sizes = vec![1_usize; n];
+    let mut sizes = sizes.to_vec();
     let mut alive: Vec<usize> = (0..n).collect();
     let mut tips: Vec<usize> = Vec::new();
     let mut pairs = Vec::with_capacity(n.saturating_sub(1));
@@ -127,8 +139,19 @@ impl Condensed {
     }
 }
 
+/// Features up to which a search tree finds the spanning tree with less work than a look at all pairs.
+const TREE_COLS: usize = 8;
+
 /// Returns the n - 1 merges of single linkage from a minimum spanning tree; memory O(n).
 pub(super) fn single(x: &Matrix, work: &Work) -> Result<Vec<Pair>, Cancelled> {
+    if x.n_cols() > TREE_COLS {
+        return prim(x, work);
+    }
+    let edges = spanning::tree(x, &Neighbours::new(x), &vec![0.0; x.n_rows()], work)?;
+    Ok(edges.iter().map(|e| Pair { a: e.a, b: e.b, distance: e.weight.sqrt() }).collect())
+}
+
+fn prim(x: &Matrix, work: &Work) -> Result<Vec<Pair>, Cancelled> {
     let n = x.n_rows();
     let panels = Panels::new(x);
     let mut nearest = vec![f64::INFINITY; n];
@@ -141,20 +164,50 @@ pub(super) fn single(x: &Matrix, work: &Work) -> Result<Vec<Pair>, Cancelled> {
         }
         work.progress.advance(1);
         in_tree[last] = true;
-        let mut next = (f64::INFINITY, last);
-        for p in 0..panels.n_panels() {
-            let distances = squared_distances(panels.panel(p), x.row(last));
-            for (i, d) in (p * LANES..n).zip(distances) {
-                nearest[i] = nearest[i].min(d);
-                if !in_tree[i] && nearest[i] < next.0 {
-                    next = (nearest[i], i);
-                }
-            }
-        }
+        let (distance, next) = simd::run(
+            #[inline(always)]
+            || advance(&panels, x.row(last), &mut nearest, &in_tree),
+        );
         // Rows joined one after the other in Prim's order split at any height into the same clusters as the
         // tree itself, so the row before stands for the tree.
-        pairs.push(Pair { a: last, b: next.1, distance: next.0.sqrt() });
-        last = next.1;
+        pairs.push(Pair { a: last, b: next, distance: distance.sqrt() });
+        last = next;
     }
     Ok(pairs)
+}
+
+/// Lowers each row's distance to the tree by that to its newest row; returns the nearest row outside the tree.
+#[inline(always)]
+fn advance(panels: &Panels, newest: &[f64], nearest: &mut [f64], in_tree: &[bool]) -> (f64, usize) {
+    let mut next = (f64::INFINITY, 0);
+    let lanes = nearest.chunks_mut(LANES).zip(in_tree.chunks(LANES)).enumerate();
+    for (p, (nearest, in_tree)) in lanes {
+        let distances = squared_distances(panels.panel(p), newest);
+        for (near, d) in nearest.iter_mut().zip(distances) {
+            *near = near.min(d);
+        }
+        for (lane, (near, is_in)) in nearest.iter().zip(in_tree).enumerate() {
+            if *near < next.0 && !is_in {
+                next = (*near, p * LANES + lane);
+            }
+        }
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ml::cluster::oracle::blobs;
+
+    #[test]
+    fn both_ways_to_the_spanning_tree_give_the_same_heights() {
+        let x = blobs(300, 4, 3, 6);
+        let heights = |mut pairs: Vec<Pair>| {
+            pairs.sort_by(|a, b| a.distance.total_cmp(&b.distance));
+            pairs.iter().map(|pair| pair.distance).collect::<Vec<f64>>()
+        };
+        let work = Work::alone(1);
+        assert_eq!(heights(single(&x, &work).unwrap()), heights(prim(&x, &work).unwrap()));
+    }
 }

@@ -9,6 +9,7 @@ pub mod gmm;
 pub mod hdbscan;
 pub mod hierarchical;
 pub mod kmeans;
+pub mod micro;
 pub mod order;
 pub mod panels;
 pub mod scores;

@@ -12,6 +12,7 @@ use std::ops::Range;
 use crate::ml::{
     Matrix,
     cluster::panels::{LANES, Panels, squared_distances},
+    simd,
 };
 
 /// Most rows in a leaf.
@@ -134,13 +135,27 @@ impl Neighbours {
     pub(super) fn search(
         &self,
         point: &[f64],
+        radius: f64,
+        enter: impl Fn(usize) -> bool,
+        visit: impl FnMut(&[usize], &[f64; LANES]) -> f64,
+    ) {
+        simd::run(
+            #[inline(always)]
+            || self.search_portable(point, radius, enter, visit),
+        );
+    }
+
+    #[inline(always)]
+    fn search_portable(
+        &self,
+        point: &[f64],
         mut radius: f64,
         enter: impl Fn(usize) -> bool,
         mut visit: impl FnMut(&[usize], &[f64; LANES]) -> f64,
     ) {
         let mut waiting: Vec<(f64, usize)> = Vec::with_capacity(32);
         if !self.nodes.is_empty() && enter(0) {
-            waiting.push((self.nodes[0].squared_distance(point), 0));
+            waiting.push((0.0, 0));
         }
         while let Some((distance, node)) = waiting.pop() {
             if distance > radius {
@@ -155,8 +170,9 @@ impl Neighbours {
                 }
                 continue;
             };
-            let entry = |child: usize| (self.nodes[child].squared_distance(point), child);
-            let [a, b] = children.map(entry);
+            let [a, b] = children;
+            let a = (self.nodes[a].squared_distance(point, radius), a);
+            let b = (self.nodes[b].squared_distance(point, radius), b);
             let (near, far) = if b.0 < a.0 { (b, a) } else { (a, b) };
             for next in [far, near] {
                 if next.0 <= radius && enter(next.1) {
@@ -168,11 +184,18 @@ impl Neighbours {
 }
 
 impl Node {
-    fn squared_distance(&self, point: &[f64]) -> f64 {
+    /// Returns the squared distance of the box to `point`, or something above `radius` if that is.
+    #[inline(always)]
+    fn squared_distance(&self, point: &[f64], radius: f64) -> f64 {
         let mut sum = 0.0;
-        for ([least, largest], p) in self.bounds.iter().zip(point) {
-            let d = (least - p).max(p - largest).max(0.0);
-            sum += d * d;
+        for (bounds, p) in self.bounds.chunks(4).zip(point.chunks(4)) {
+            for ([least, largest], p) in bounds.iter().zip(p) {
+                let d = (least - p).max(p - largest).max(0.0);
+                sum += d * d;
+            }
+            if sum > radius {
+                break;
+            }
         }
         sum
     }

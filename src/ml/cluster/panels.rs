@@ -70,7 +70,7 @@ impl Panels {
 }
 
 /// Returns the squared Euclidean distances between the eight rows of a panel and one point.
-#[inline]
+#[inline(always)]
 pub fn squared_distances(panel: &[[f64; LANES]], point: &[f64]) -> [f64; LANES] {
     let mut sums = [0.0; LANES];
     for (values, p) in panel.iter().zip(point) {

@@ -14,12 +14,16 @@ use crate::{
             penalty::Penalty,
         },
         cluster::{
+            dbscan, eps,
             gmm::{self, Covariance, GmmParams},
+            hdbscan::{self, Selection},
+            hierarchical::{self, Linkage},
             kmeans::{self, KMeansParams},
             oracle::blobs,
             silhouette,
         },
         math,
+        pca::{Keep, Pca},
     },
     stage::work::Work,
 };
@@ -35,6 +39,9 @@ const KERNELS: &[Kernel] = &[
     ("mixture, diag", || mixture(Covariance::Diag)),
     ("mixture, spherical", || mixture(Covariance::Spherical)),
     ("silhouette", mean_silhouette),
+    ("trees of merges", trees),
+    ("DBSCAN and HDBSCAN", densities),
+    ("principal components", components),
     ("logistic regression", logistic_regression),
     ("boosted trees", boosted_trees),
 ];
@@ -150,6 +157,54 @@ fn boosted_trees() -> Vec<u64> {
         let found = boost::fit(&samples, None, &params, &work).unwrap();
         extend(&mut bits, found.booster.predict(&x, &work).unwrap().data());
         extend(&mut bits, &found.gain);
+    }
+    bits
+}
+
+fn trees() -> Vec<u64> {
+    let mut bits = Vec::new();
+    for n_cols in [1, 3, 16, 21] {
+        for linkage in [Linkage::Ward, Linkage::Average, Linkage::Complete, Linkage::Single] {
+            let merges = hierarchical::tree(&data(n_cols), linkage, &Work::alone(1)).unwrap();
+            for merge in merges {
+                bits.extend([merge.left as u64, merge.right as u64]);
+                extend(&mut bits, &[merge.distance]);
+            }
+        }
+    }
+    bits
+}
+
+fn densities() -> Vec<u64> {
+    let mut bits = Vec::new();
+    let work = Work::alone(1);
+    for n_cols in [1, 3, 16] {
+        let x = data(n_cols);
+        let radius = eps::auto(&x, 5, &work).unwrap();
+        extend(&mut bits, &[radius]);
+        let labels = dbscan::fit(&x, radius, 5, &work).unwrap().labels;
+        bits.extend(labels.into_iter().map(|label| label as u64));
+        let params = hdbscan::Params {
+            min_cluster_size: 10,
+            min_samples: 5,
+            cluster_selection_epsilon: 0.0,
+            cluster_selection_method: Selection::Eom,
+            allow_single_cluster: false,
+        };
+        let found = hdbscan::fit(&x, &params, &work).unwrap();
+        extend(&mut bits, &found.probabilities);
+        extend(&mut bits, &found.core_distances);
+    }
+    bits
+}
+
+fn components() -> Vec<u64> {
+    let mut bits = Vec::new();
+    for n_cols in [1, 3, 16, 21] {
+        let found = Pca::fit(&data(n_cols), Keep::All, false, &Work::alone(1)).unwrap();
+        extend(&mut bits, &found.mean);
+        extend(&mut bits, &found.variance);
+        found.components.iter().for_each(|c| extend(&mut bits, c));
     }
     bits
 }
