@@ -109,7 +109,7 @@ pub fn parse(text: &str) -> Result<u64, String> {
     let (number, unit) = text.split_at(end);
     let number: f64 = number.parse().map_err(|_| format!("`{text}` is no size, such as 2GiB"))?;
     let unit = unit.trim().to_ascii_lowercase();
-    let (letter, rest) = unit.split_at(unit.len().min(1));
+    let (letter, rest) = unit.split_at_checked(1).unwrap_or((&unit, ""));
     let base: f64 = match rest {
         "" | "ib" => 1024.0,
         "b" => 1000.0,
@@ -162,7 +162,7 @@ mod tests {
         ] {
             assert_eq!(parse(text), Ok(expected), "{text}");
         }
-        for text in ["", "GiB", "2 GHz", "-1", "0", "1e9", "2bb", "9999999999T"] {
+        for text in ["", "GiB", "2 GHz", "-1", "0", "1e9", "2bb", "9999999999T", "2µB", "2µ"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }
