@@ -7,7 +7,6 @@ mod files;
 mod pipelines;
 mod records;
 #[path = "../../fuzz/targets.rs"]
-#[allow(dead_code)]
 mod targets;
 
 use std::{
