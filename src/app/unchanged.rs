@@ -4,7 +4,8 @@
 //!
 //! The question is the pipeline's text, profile and `--set`, and the program itself. What the answer rests on, beyond
 //! that, is in the receipt: environment variables, what patterns of source files mean, and the state of every source
-//! file and object and of every folder of links. If any of it differs the long way is taken, so the short one can never say anything else.
+//! file, object and folder of links. If any of it differs the long way is taken, so the short one can never say anything
+//! else.
 
 use std::{
     collections::BTreeMap,
@@ -19,12 +20,17 @@ use crate::{
         run::{host, timestamp},
     },
     base::hash::{ContentHash, FieldHasher, RunId},
-    engine::{event::State, plan::Overrides, source},
+    engine::{
+        event::{Report, State},
+        plan::Overrides,
+        source,
+    },
     store::{
         FORMAT, Store,
+        disk::now_ns,
         error::StoreError,
         receipt::{Receipt, Witness},
-        records::{HistoryEntry, HistoryStage, OutputRecord},
+        records::{HistoryEntry, HistoryStage},
     },
 };
 
@@ -158,42 +164,74 @@ impl Project {
         yaml: &ContentHash,
         told_in: &str,
     ) -> Result<Option<Vec<Witness>>, StoreError> {
-        let mut witnesses = Vec::new();
-        let mut known = |path: &Path, hash: Option<&ContentHash>| {
-            let witness = store.witness(path, hash)?;
-            let is_known = witness.is_some();
-            witnesses.extend(witness);
-            Ok::<bool, StoreError>(is_known)
-        };
+        let mut seen = Seen { store, witnesses: Vec::new() };
         let history = store.history_path(told_in);
-        if !known(&store.object_path(yaml, "yaml"), Some(yaml))? || !known(&history, None)? {
+        if !seen.file(&store.object_path(yaml, "yaml"), Some(yaml))?
+            || !seen.file(&history, None)?
+        {
             return Ok(None);
         }
         for report in &outcome.reports {
             let hashes = report.preimage.iter().flat_map(|(_, p)| &p.files);
             for (label, hash) in report.files.iter().zip(hashes) {
-                if !known(&self.root().join(label), Some(hash))? {
+                if !seen.file(&self.root().join(label), Some(hash))? {
                     return Ok(None);
                 }
             }
             for output in report.outputs.values() {
                 let (hash, ext) = (&output.hash, &output.ext);
-                if !known(&store.object_path(hash, ext), Some(hash))? {
+                if !seen.file(&store.object_path(hash, ext), Some(hash))? {
                     return Ok(None);
                 }
             }
-            // A link cannot change without a change of the folder that it lies in. Looked at after its state was taken, since
-            // another run may be at it.
-            let pipeline = &outcome.plan.pipeline;
-            if !known(&store.view_folder(pipeline, &report.name)?, None)?
-                || !shows(&store.linked(pipeline, &report.name)?, &report.outputs)
-            {
+            if !seen.view(&outcome.plan.pipeline, report)? {
                 return Ok(None);
             }
         }
+        let mut witnesses = seen.witnesses;
         witnesses.sort_by(|a, b| a.path.cmp(&b.path));
         witnesses.dedup();
         Ok(Some(witnesses))
+    }
+}
+
+/// What an outcome was seen to rest on.
+struct Seen<'a> {
+    store: &'a Store,
+    witnesses: Vec<Witness>,
+}
+
+impl Seen<'_> {
+    /// Takes a file as a witness; returns false if it cannot be one.
+    fn file(&mut self, path: &Path, hash: Option<&ContentHash>) -> Result<bool, StoreError> {
+        let witness = self.store.witness(path, hash)?;
+        let is_known = witness.is_some();
+        self.witnesses.extend(witness);
+        Ok(is_known)
+    }
+
+    /// Takes witnesses of what the view shows of an instance; returns false if that is not its outputs.
+    ///
+    /// A link cannot change without a change of the folder that it lies in, so one look is enough however many outputs
+    /// there are, unless the folder changed a moment ago and could do so again without a trace. The links are read after
+    /// their state was taken, since another run may be at them.
+    fn view(&mut self, pipeline: &str, report: &Report) -> Result<bool, StoreError> {
+        let folder = self.store.witness(&self.store.view_folder(pipeline, &report.name)?, None)?;
+        let Some(folder) = folder else { return Ok(false) };
+        let is_settled = folder.stat.is_settled(now_ns());
+        if is_settled {
+            self.witnesses.push(folder);
+        }
+        for (port, output) in &report.outputs {
+            let (hash, ext) = (&output.hash, &output.ext);
+            let link = self.store.link_path(pipeline, &report.name, port, ext)?;
+            if (!is_settled && !self.file(&link, None)?)
+                || !self.store.shows(pipeline, &report.name, port, hash, ext)?
+            {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -256,15 +294,4 @@ fn question(
         }
     }
     Ok(ContentHash::from_digest(hasher.finish()))
-}
-
-/// Tells whether links, as [`Store::linked`] lists them, lead to these outputs and no others.
-fn shows(
-    links: &[(String, ContentHash, String)],
-    outputs: &BTreeMap<String, OutputRecord>,
-) -> bool {
-    links.len() == outputs.len()
-        && links.iter().all(|(port, hash, ext)| {
-            outputs.get(port).is_some_and(|output| output.hash == *hash && output.ext == *ext)
-        })
 }

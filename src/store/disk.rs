@@ -18,7 +18,7 @@ use crate::store::error::StoreError;
 use self::look::is_absence;
 pub use self::{
     look::{Folder, Thing},
-    stat::{Stat, now_ns},
+    stat::{MARGIN, Stat, now_ns},
 };
 
 /// The file handles that pass through here.

@@ -28,14 +28,11 @@ impl Store {
         ext: &str,
     ) -> Result<(), StoreError> {
         let link = self.link_path(pipeline, instance, port, ext)?;
-        let relative = link.strip_prefix(self.root.join("latest")).unwrap_or(&link);
-        let up: PathBuf = relative.components().map(|_| Component::ParentDir).collect();
-        let object = self.object_path(hash, ext);
-        let target = up.join(object.strip_prefix(&self.root).unwrap_or(&object));
-        if self.disk.read_link(&link)?.is_some_and(|present| present == target) {
+        let target = self.link_target(&link, hash, ext);
+        if self.leads_to(&link, &target)? {
             return Ok(());
         }
-        self.remove_linked_folders(relative)?;
+        self.remove_linked_folders(link.strip_prefix(self.root.join("latest")).unwrap_or(&link))?;
         let mut temp = self.temporary("link");
         self.disk.symlink(&target, temp.path())?;
         let folder = link.parent().unwrap_or(Path::new(""));
@@ -52,6 +49,34 @@ impl Store {
             }
         }
         place()
+    }
+
+    /// Returns true if the view shows this object as an output.
+    ///
+    /// # Errors
+    /// If a name would leave the view, or the medium refuses.
+    pub fn shows(
+        &self,
+        pipeline: &str,
+        instance: &str,
+        port: &str,
+        hash: &ContentHash,
+        ext: &str,
+    ) -> Result<bool, StoreError> {
+        let link = self.link_path(pipeline, instance, port, ext)?;
+        self.leads_to(&link, &self.link_target(&link, hash, ext))
+    }
+
+    fn leads_to(&self, link: &Path, target: &Path) -> Result<bool, StoreError> {
+        Ok(self.disk.read_link(link)?.is_some_and(|present| present == target))
+    }
+
+    /// Returns what a link in the view holds to lead to an object, wherever the store is moved.
+    fn link_target(&self, link: &Path, hash: &ContentHash, ext: &str) -> PathBuf {
+        let relative = link.strip_prefix(self.root.join("latest")).unwrap_or(link);
+        let up: PathBuf = relative.components().map(|_| Component::ParentDir).collect();
+        let object = self.object_path(hash, ext);
+        up.join(object.strip_prefix(&self.root).unwrap_or(&object))
     }
 
     /// Returns where the view shows an output.

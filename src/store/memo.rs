@@ -1,8 +1,7 @@
 //! What is remembered of files' hashes, so that a no-op run need not read them. It does not read files.
 //!
-//! A file's size, times and inode are trusted only if they could not look the same after a later change: a file that
-//! is written twice within one tick of the clock has one time for two contents. So an
-//! entry is trusted only if it was noted well after the file last changed: git's "racily clean" rule.
+//! A file's size, times and inode are trusted only if they could not look the same after a later change: if the entry was
+//! noted well after the file last changed ([`Stat::is_settled`]).
 
 use std::{
     collections::BTreeMap,
@@ -15,16 +14,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::hash::ContentHash,
     store::{
-        disk::{Disk, Stat, now_ns},
+        disk::{Disk, MARGIN, Stat, now_ns},
         packed::{self, Mark},
     },
 };
-
-/// How long after the last change a file must have been hashed, in nanoseconds: more than a tick of Linux's clock.
-const MARGIN: i64 = 20_000_000;
-
-/// The same where times have no fraction of a second: such file systems count in steps of up to two.
-const COARSE_MARGIN: i64 = 2_100_000_000;
 
 const MARK: Mark = *b"orcmemo1";
 
@@ -131,9 +124,7 @@ impl Memo {
 
 impl Entry {
     fn recall(&self, stat: &Stat) -> Option<ContentHash> {
-        let margin = if stat.is_coarse() { COARSE_MARGIN } else { MARGIN };
-        let is_settled = self.noted.saturating_sub(stat.changed()) > margin;
-        (self.stat == *stat && is_settled).then_some(self.hash)
+        (self.stat == *stat && stat.is_settled(self.noted)).then_some(self.hash)
     }
 }
 

@@ -103,11 +103,9 @@ impl Store {
 
     /// Looks at witnesses in the order of their paths, each from a folder that many of them share.
     fn are_as_told(&self, witnesses: &[Witness]) -> Result<bool, StoreError> {
-        let view =
-            format!("{}/latest/", self.root.file_name().unwrap_or_default().to_string_lossy());
         let mut held: Option<(&str, Folder<'_>)> = None;
         for witness in witnesses {
-            let (above, name) = split(&witness.path, &view);
+            let (above, name) = split(&witness.path);
             if held.as_ref().is_none_or(|(path, _)| *path != above) {
                 held = self.disk.folder(self.folder().join(above))?.map(|folder| (above, folder));
             }
@@ -155,11 +153,9 @@ impl Store {
     }
 }
 
-/// Splits a witness's path into a folder that it shares with many others and the rest: the folder that it lies in, or in
-/// the view, where each instance has one of its own, the pipeline's.
-fn split<'a>(path: &'a str, view: &str) -> (&'a str, &'a str) {
-    let in_view = path.strip_prefix(view).and_then(|rest| rest.find('/'));
-    match in_view.map(|at| view.len() + at).or_else(|| path.rfind('/')) {
+/// Splits a path into the folder and the name.
+fn split(path: &str) -> (&str, &str) {
+    match path.rfind('/') {
         Some(0) => ("/", &path[1..]),
         Some(at) => (&path[..at], &path[at + 1..]),
         None => ("", path),

@@ -1,8 +1,12 @@
 //! The short way through a run of which everything is in place: it says what the long way says, and nothing that
 //! matters can change without it being noticed.
 
-use std::fs;
+use std::{
+    fs,
+    time::{Duration, SystemTime},
+};
 
+use orchestrate::store::{Store, disk::Disk};
 use serde_json::Value;
 
 use crate::project::{Project, Said, in_state, stage, tamper};
@@ -132,6 +136,38 @@ fn variables_and_patterns_are_part_of_the_question() {
     assert_eq!(run(None), ["raw"]);
     fs::remove_file(project.path("data/a.csv")).unwrap();
     assert_eq!(run(None), ["raw"]);
+}
+
+/// A folder in which a link was replaced within the same tick of the clock as it was made could look unchanged: then each
+/// link of it has to be a witness.
+#[test]
+fn a_link_that_is_replaced_at_once_is_noticed() {
+    let project = Project::small();
+    project.run();
+    let board = project.object("best/leaderboard.parquet");
+    let elsewhere = project.object("prepare/matrix.parquet");
+    let link = project.path("artifacts/latest/small/best/leaderboard.parquet");
+    let other = project.path("artifacts/latest/small/best/other");
+    for round in 0..5 {
+        fs::remove_file(&link).unwrap();
+        project.run();
+        std::os::unix::fs::symlink(&elsewhere, &other).unwrap();
+        fs::rename(&other, &link).unwrap();
+        project.run();
+        assert_eq!(link.canonicalize().unwrap(), board, "{round}");
+    }
+    // A folder that changed in the future has certainly not settled; those of the other instances have.
+    std::thread::sleep(Duration::from_millis(30));
+    let folder = fs::File::open(project.path("artifacts/latest/small/best")).unwrap();
+    folder.set_modified(SystemTime::now() + Duration::from_secs(3600)).unwrap();
+    project.run();
+    let store = Store::open(&project.path("artifacts"), Disk::default()).unwrap();
+    let receipt = store.receipt("pipelines/small.yaml").unwrap().unwrap();
+    let is_witness = |path: &str| receipt.witnesses.iter().any(|w| w.path == path);
+    assert!(is_witness("artifacts/latest/small/best/leaderboard.parquet"));
+    assert!(!is_witness("artifacts/latest/small/best"));
+    assert!(is_witness("artifacts/latest/small/prepare"));
+    assert!(!is_witness("artifacts/latest/small/prepare/matrix.parquet"));
 }
 
 /// A file that was written within the same tick of the clock as it was read could change without a trace.
