@@ -105,16 +105,8 @@ impl Plan<'_> {
                         null_values: &self.options.null_values,
                     };
                     let column = reading.column(cells.column(text, place), n_rows, watched);
-                    // What does not fit a type that was guessed makes for another guess: so do fractions where whole
-                    // numbers were declared only if all are.
-                    let widens = declared == Some(&Declared::Number);
-                    let fits = |row: usize| {
-                        let raw = unquote(cells.field(text, row, place));
-                        widens && self.options.numbers.float(trim(raw.as_bytes())).is_some()
-                    };
                     if declared.is_some() {
-                        let rows = column.misfits.into_iter().filter(|&row| !fits(row));
-                        misfits.extend(rows.map(|row| (row, j)));
+                        misfits.extend(column.misfits.into_iter().map(|row| (row, j)));
                     }
                     columns.push(column.values);
                 }

@@ -237,7 +237,6 @@ impl Pass<'_, '_> {
         let mut read = Vec::with_capacity(blocks.len());
         for block in blocks {
             let mut block = block?;
-            self.take_bad(file, line, &block)?;
             block.seen.iter_mut().for_each(|seen| seen.shift(file, line));
             merge(&mut self.seen, std::mem::take(&mut block.seen));
             let n_lines = block.n_lines;
@@ -249,6 +248,7 @@ impl Pass<'_, '_> {
             self.fits = self.types.as_ref() == Some(&now);
         }
         for (line, mut block) in read {
+            self.take_bad(file, line, &block)?;
             (self.go_on)(block.n_rows);
             let first_row = self.origins.n_rows();
             self.origins.add_rows(file, line, block.lines.take(), block.n_rows);
@@ -268,7 +268,8 @@ impl Pass<'_, '_> {
             let error = CsvError::Ragged { file, line: line + below, expected, found };
             self.bad.add(0, block.ragged.len(), error, skip)?;
         }
-        if let (Some(misfit), Some(types)) = (&block.misfit, &self.types) {
+        // What does not fit a type that was guessed makes for another guess, and is looked at again by that.
+        if let (Some(misfit), Some(types), true) = (&block.misfit, &self.types, self.fits) {
             let error = CsvError::Misfit {
                 file: label.to_string(),
                 line: line + misfit.line,
