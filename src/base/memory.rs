@@ -71,14 +71,17 @@ impl Memory {
         Ok(())
     }
 
-    /// Returns how many pieces of so many bytes may be held at a time: at least one, as something has to be done, and at
-    /// most `most`.
-    pub fn at_once(&self, n_bytes: u64, most: usize) -> usize {
-        let Some(limit) = self.limit else { return most.max(1) };
+    /// Takes as many more pieces of so many bytes as there is room for at the moment, at most `most`; returns how many.
+    pub fn take_more(&self, lease: &mut Lease, n_bytes: u64, most: usize) -> usize {
+        let Some(limit) = self.limit else { return most };
         let (used, _) = &*self.used;
-        let used = *used.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = limit.saturating_sub(OWN + used);
-        usize::try_from(free / n_bytes.max(1)).unwrap_or(usize::MAX).clamp(1, most.max(1))
+        let mut used = used.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = limit.saturating_sub(OWN).saturating_sub(*used) / n_bytes.max(1);
+        let n = usize::try_from(room).unwrap_or(usize::MAX).min(most);
+        *used += n_bytes * n as u64;
+        lease.n_bytes += n_bytes * n as u64;
+        lease.used = Some(self.used.clone());
+        n
     }
 }
 
@@ -173,12 +176,14 @@ mod tests {
         let never = || true;
         let mut lease = Lease::default();
         assert_eq!(memory.take(&mut lease, 60, &never), Ok(()));
-        assert_eq!((memory.at_once(20, 9), memory.at_once(1 << 40, 9)), (2, 1));
         let error = memory.take(&mut lease, 60, &never).unwrap_err();
         assert_eq!(error, TooLittle { needed: OWN + 120, allowed: OWN + 100 });
+        assert_eq!(memory.take_more(&mut lease, 15, 9), 2);
+        let more = |n_bytes, most| memory.take_more(&mut Lease::default(), n_bytes, most);
+        assert_eq!((more(5, 9), more(15, 9)), (2, 0), "what is taken is not lent twice");
         drop(lease);
-        assert_eq!(memory.at_once(20, 9), 5);
-        assert_eq!(Memory::default().at_once(1 << 40, 9), 9);
+        assert_eq!((more(20, 9), more(20, 3), more(0, 9)), (5, 3, 9));
+        assert_eq!(Memory::default().take_more(&mut Lease::default(), 1 << 40, 9), 9);
     }
 
     #[test]
@@ -195,6 +200,6 @@ mod tests {
             drop(first);
             assert_eq!(waiting.join().unwrap(), Ok(80));
         });
-        assert_eq!(memory.at_once(1, 1000), 100);
+        assert_eq!(memory.take_more(&mut Lease::default(), 1, 1000), 100);
     }
 }

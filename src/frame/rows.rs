@@ -14,7 +14,6 @@ use ::parquet::arrow::{
         ParquetRecordBatchReaderBuilder,
     },
 };
-use ::parquet::file::metadata::RowGroupMetaData;
 use arrow::{
     array::{RecordBatch, RecordBatchOptions},
     datatypes::{Schema, SchemaRef},
@@ -99,24 +98,29 @@ impl Rows {
         (0..self.schema().fields().len()).map(|i| self.column_bytes(i)).sum()
     }
 
-    /// Returns about how many bytes the largest column takes in memory.
-    pub fn largest_column(&self) -> u64 {
-        (0..self.schema().fields().len()).map(|i| self.column_bytes(i)).max().unwrap_or(0)
+    /// Returns about how many bytes a column takes in memory; 0 for one that is not there.
+    pub fn bytes_of(&self, name: &str) -> u64 {
+        self.schema().index_of(name).map_or(0, |i| self.column_bytes(i))
+    }
+
+    /// Returns how many bytes a column's pages take unpacked. A text that occurs again and again stands in them about once.
+    pub fn page_bytes(&self, name: &str) -> u64 {
+        self.schema().index_of(name).map_or(0, |i| self.column_pages(i))
     }
 
     fn column_bytes(&self, column: usize) -> u64 {
-        let groups = self.metadata.metadata().row_groups();
-        let width = self.schema().field(column).data_type().primitive_width();
-        let of_group = |group: &RowGroupMetaData| match width {
-            Some(width) => u64::try_from(group.num_rows()).unwrap_or(0) * width.max(8) as u64,
+        let n_rows = self.n_rows as u64;
+        match self.schema().field(column).data_type().primitive_width() {
+            Some(width) => n_rows * width.max(8) as u64,
             // Text, which a dictionary may hold once for many rows; most is short.
-            None => {
-                let n_rows = u64::try_from(group.num_rows()).unwrap_or(0);
-                let pages = group.columns().get(column).map_or(0, |c| c.uncompressed_size());
-                n_rows * 16 + u64::try_from(pages).unwrap_or(0)
-            }
-        };
-        groups.iter().map(of_group).sum()
+            None => n_rows * 16 + self.column_pages(column),
+        }
+    }
+
+    fn column_pages(&self, column: usize) -> u64 {
+        let groups = self.metadata.metadata().row_groups().iter();
+        let sizes = groups.filter_map(|group| group.columns().get(column));
+        sizes.map(|c| u64::try_from(c.uncompressed_size()).unwrap_or(0)).sum()
     }
 
     /// Returns the id column's name, if the table has one.

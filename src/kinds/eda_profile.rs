@@ -159,11 +159,12 @@ impl Kind for EdaProfile {
         let settings: Settings = ctx.params()?;
         let rows = ctx.rows("table")?;
         let n_rows = rows.n_rows();
-        ctx.hold(
-            least_bytes(&rows),
-            "the largest column, sorted, and the cells of each row mixed",
-        )?;
-        let columns = describe(&rows, &settings, ctx.work)?;
+        let (n_bytes, name) = largest_column(&rows).unwrap_or_default();
+        let what = format!(
+            "column `{name}` in order, the largest, and what is kept of all for correlations"
+        );
+        let at_once = ctx.hold_some(kept_bytes(&rows), n_bytes, &what)?;
+        let columns = describe(&rows, at_once, &settings, ctx.work)?;
         let pairs = correlations::all(&columns, ctx.work)?;
         let n_duplicates = duplicate_rows(&rows, ctx.work)?;
         let alerts = alerts::all(&columns, &pairs, n_rows, n_duplicates, &settings);
@@ -200,17 +201,32 @@ impl Kind for EdaProfile {
 /// Bytes that a column takes while it is described, as a multiple of its own: itself, its values, and their order.
 const DESCRIBED: u64 = 4;
 
-fn least_bytes(rows: &Rows) -> u64 {
-    rows.largest_column() * DESCRIBED + 2 * 8 * rows.n_rows() as u64
+/// Returns how many bytes the largest column takes while it is described, and its name.
+fn largest_column(rows: &Rows) -> Option<(u64, String)> {
+    let fields = rows.schema().fields().iter();
+    fields.map(|f| (rows.bytes_of(f.name()).saturating_mul(DESCRIBED), f.name().clone())).max()
+}
+
+/// Returns how many bytes are held until all columns are described: what correlations are computed of, and a mix of
+/// each row.
+fn kept_bytes(rows: &Rows) -> u64 {
+    let fields = rows.schema().fields().iter();
+    let kept = fields
+        .map(|f| columns::kept_bytes(f.data_type(), rows.page_bytes(f.name()), rows.n_rows()));
+    kept.sum::<u64>() + 2 * 8 * rows.n_rows() as u64
 }
 
 /// Describes column after column; a table may be larger than memory, a column may not.
-fn describe(rows: &Rows, settings: &Settings, work: &Work) -> Result<Vec<Column>, StageError> {
+fn describe(
+    rows: &Rows,
+    at_once: usize,
+    settings: &Settings,
+    work: &Work,
+) -> Result<Vec<Column>, StageError> {
     let names: Vec<String> = rows.schema().fields().iter().map(|f| f.name().clone()).collect();
     let drawing = Drawing::of(settings);
     work.progress.set_total(names.len() as u64);
-    let most = work.pool.memory().at_once(rows.largest_column() * DESCRIBED, work.pool.n_threads());
-    let columns = work.pool.map_few(names.len(), most, |i| {
+    let columns = work.pool.map_few(names.len(), at_once, |i| {
         work.check()?;
         let table = rows.table(Some(std::slice::from_ref(&names[i])), &work.pool)?;
         let column = Column::describe(&table, &names[i], &drawing)?;

@@ -97,8 +97,10 @@ impl Kind for TransformFit {
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let settings = settings(ctx.raw_params())?;
         let rows = ctx.rows("table")?;
-        ctx.hold(rows.largest_column() * prepare::LEARNT, "the largest column, in order")?;
-        let (preparation, notes) = Preparation::fit_all(&rows, &settings, ctx.work)?;
+        let (n_bytes, name) = prepare::largest_column(&rows, &settings)?.unwrap_or_default();
+        let what = format!("column `{name}` in order, the largest that is learnt from");
+        let at_once = ctx.hold_some(0, n_bytes, &what)?;
+        let (preparation, notes) = Preparation::fit_all(&rows, at_once, &settings, ctx.work)?;
         notes.into_iter().for_each(|note| ctx.note(note));
         write_matrix(ctx, &rows, &preparation)?;
         ctx.write("model", &preparation.to_table()?)

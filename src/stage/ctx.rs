@@ -233,6 +233,18 @@ impl<'a> StageCtx<'a> {
         Ok(self.work.check()?)
     }
 
+    /// Takes bytes, with `for_all`, for a piece of work of so many bytes, as [`StageCtx::hold`] does, and for as many others beside
+    /// it as there are threads and there is room. Returns how many pieces these are.
+    ///
+    /// # Errors
+    /// As [`StageCtx::hold`].
+    pub fn hold_some(&self, for_all: u64, each: u64, what: &str) -> Result<usize, StageError> {
+        self.hold(for_all.saturating_add(each), what)?;
+        let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
+        let pool = &self.work.pool;
+        Ok(1 + pool.memory().take_more(&mut lease, each, pool.n_threads() - 1))
+    }
+
     /// Opens the table on a required input as a stream of chunks.
     ///
     /// # Errors

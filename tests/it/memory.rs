@@ -123,3 +123,24 @@ fn what_needs_its_table_in_memory_says_how_much_before_it_reads() {
     assert!(text.contains(&format!("({TIGHT} bytes) allowed")), "{text}");
     assert!(text.contains("163840 rows of `matrix`") && text.contains("--memory"), "{text}");
 }
+
+/// A column that a stage does not read was counted, and what it keeps of all columns was not.
+#[test]
+fn a_stage_counts_what_it_reads_and_keeps() {
+    let long = |i: usize| format!("{i:0>200}");
+    let names: Vec<String> = (0..8).map(|j| format!("x{j}")).collect();
+    let values = || float_array((0..N_ROWS).map(|i| i as f64).collect());
+    let mut columns = vec![("customer", text_array((0..N_ROWS).map(long)))];
+    columns.extend(names.iter().map(|name| (name.as_str(), values())));
+    let table = memory::input("table", &Table::new(Some("customer"), columns).unwrap()).unwrap();
+    let arrivals = Arrivals { single: [("table".into(), table)].into(), ..Arrivals::default() };
+    let tight = |kind: &str, limit| run(kind, &json!({}), &arrivals, &work(1, Some(limit)));
+    assert!(tight("transform.fit", TIGHT).is_ok());
+    let text = tight("eda.profile", TIGHT).unwrap_err().to_string();
+    assert!(text.contains("column `customer` in order, the largest"), "{text}");
+    let numbers = N_ROWS as u64 * 36 * 8;
+    let largest = N_ROWS as u64 * (16 + 200) * 4;
+    let needed = numbers + largest + (160 << 20);
+    assert!(tight("eda.profile", needed).is_err());
+    assert!(tight("eda.profile", needed * 2).is_ok());
+}

@@ -319,12 +319,15 @@ fn a_file_is_read_again_if_its_beginning_misled() {
 fn the_order_of_a_declared_date_comes_from_all_rows() {
     let mut text = "i,d\n".to_string();
     (0..9_000).for_each(|i| text.push_str(&format!("{i},01-02-2024\n")));
-    let types = [("d".to_string(), Declared::Date)].into();
-    let options = Options { types, ..Options::default() };
+    let declared = [("d".to_string(), Declared::Date)].into();
+    let options = Options { types: declared, ..Options::default() };
     let read = |more: &str| read_with(&format!("{text}{more}"), &options, 2);
     let sheet = read("9000,01-24-2024\n").unwrap();
     assert_eq!((types(&sheet)[1].as_str(), sheet.n_passes), ("d:date", 2));
-    assert_eq!((column(&sheet, 1)[0].as_str(), column(&sheet, 1)[9_000].as_str()), ("2024-01-02", "2024-01-24"));
+    assert_eq!(
+        (column(&sheet, 1)[0].as_str(), column(&sheet, 1)[9_000].as_str()),
+        ("2024-01-02", "2024-01-24")
+    );
     let error = |more: &str| read(more).unwrap_err().to_string();
     assert!(error("").contains("every value can be read day first and month first"));
     let mixed = error("9000,01-24-2024\n9001,24-01-2024\n");
@@ -336,8 +339,8 @@ fn the_order_of_a_declared_date_comes_from_all_rows() {
 /// Whole numbers beyond 64 bits became missing where a column of numbers was declared.
 #[test]
 fn no_number_of_a_declared_column_is_lost() {
-    let types = [("n".to_string(), Declared::Number)].into();
-    let options = Options { types, ..Options::default() };
+    let declared = [("n".to_string(), Declared::Number)].into();
+    let options = Options { types: declared, ..Options::default() };
     let read = |text: &str| read_with(text, &options, 1);
     let error = read("n\n1\n99999999999999999999\n").unwrap_err().to_string();
     assert_eq!(error, "f.csv:3: column `n`: `99999999999999999999` is not an integer");

@@ -297,6 +297,23 @@ pub fn step(n_rows: usize) -> usize {
     if n_rows <= EXACT_ROWS { 1 } else { n_rows.div_ceil(SAMPLE_ROWS) }
 }
 
+/// Returns about how many bytes are kept of a column of this type, whose pages take `page_bytes`.
+pub fn kept_bytes(data_type: &DataType, page_bytes: u64, n_rows: usize) -> u64 {
+    let step = step(n_rows);
+    let n_kept = n_rows.div_ceil(step) as u64;
+    // A value, its row and itself in order, and its deviation and that of its rank.
+    let numbers = n_kept * (8 + 4 + 8 + 2 * 8);
+    let codes = n_kept * 4;
+    match data_type {
+        // Each level is a text of its own, with a count. Of longer tables few levels are kept.
+        DataType::Utf8 if step == 1 => codes + page_bytes * 3,
+        DataType::Utf8 => codes,
+        DataType::Boolean => numbers + codes,
+        other if is_numeric(other) => numbers,
+        _ => 0,
+    }
+}
+
 /// Prepares the values of the rows that are kept for correlations.
 fn kept(values: Vec<f64>, step: usize) -> Numbers {
     let values: Vec<f64> = values.into_iter().step_by(step).collect();

@@ -50,7 +50,7 @@ use crate::{
 
 /// Bytes that a column takes while it is learnt from, as a multiple of its own: itself, its values in order, and what they
 /// are transformed to.
-pub const LEARNT: u64 = 4;
+const LEARNT: u64 = 4;
 
 /// The version of [`Preparation`]'s JSON.
 const FORMAT: u32 = 1;
@@ -103,16 +103,18 @@ impl Preparation {
         Preparation::learn(&Taught::Some(table, rows), settings, work)
     }
 
-    /// Learns from all rows of a table that is read column by column: as [`Preparation::fit`] does, to the bit.
+    /// Learns from all rows of a table that is read column by column, at most `at_once` of them at a time: as
+    /// [`Preparation::fit`] does, to the bit. [`largest_column`] tells what each may take.
     ///
     /// # Errors
     /// As [`Preparation::fit`], and if the table cannot be read.
     pub fn fit_all(
         rows: &Rows,
+        at_once: usize,
         settings: &Settings,
         work: &Work,
     ) -> Result<(Preparation, Vec<String>), StageError> {
-        Preparation::learn(&Taught::All(rows), settings, work)
+        Preparation::learn(&Taught::All(rows, at_once), settings, work)
     }
 
     fn learn(
@@ -134,7 +136,7 @@ impl Preparation {
         let mut notes = select::left_out_notes(&selection, settings);
         let n_numeric = selection.numeric.len();
         let n_columns = n_numeric + selection.categorical.len();
-        let most = taught.columns_at_once(work);
+        let most = taught.columns_at_once();
         let learnt = work.pool.map_few(n_columns, most, |i| {
             work.check()?;
             let chosen = selection.numeric.iter().chain(&selection.categorical).nth(i);
@@ -206,7 +208,7 @@ impl Preparation {
                 }
                 Pca::fit(&features, keep, settings.whiten, work)
             }
-            Taught::All(rows) => {
+            Taught::All(rows, _) => {
                 let chunks = Chunks { rows, preparation: self, work };
                 Pca::fit_chunks(&chunks, rows.n_rows(), n_features, keep, settings.whiten, work)?
             }
@@ -317,22 +319,22 @@ impl Preparation {
 enum Taught<'a> {
     /// These rows of a table in memory.
     Some(&'a Table, &'a [usize]),
-    /// All rows of a table that may be larger than memory, a column at a time.
-    All(&'a Rows),
+    /// All rows of a table that may be larger than memory, so many columns at a time.
+    All(&'a Rows, usize),
 }
 
 impl Taught<'_> {
     fn n_rows(&self) -> usize {
         match self {
             Taught::Some(_, rows) => rows.len(),
-            Taught::All(rows) => rows.n_rows(),
+            Taught::All(rows, _) => rows.n_rows(),
         }
     }
 
     fn schema(&self) -> SchemaRef {
         match self {
             Taught::Some(table, _) => table.schema(),
-            Taught::All(rows) => rows.schema().clone(),
+            Taught::All(rows, _) => rows.schema().clone(),
         }
     }
 
@@ -340,25 +342,22 @@ impl Taught<'_> {
     fn rows(&self) -> Option<&[usize]> {
         match self {
             Taught::Some(_, rows) => Some(rows),
-            Taught::All(_) => None,
+            Taught::All(..) => None,
         }
     }
 
     /// Returns how many columns may be read and sorted at a time.
-    fn columns_at_once(&self, work: &Work) -> usize {
+    fn columns_at_once(&self) -> usize {
         match self {
             Taught::Some(..) => usize::MAX,
-            Taught::All(rows) => {
-                let each = rows.largest_column() * LEARNT;
-                work.pool.memory().at_once(each, work.pool.n_threads())
-            }
+            Taught::All(_, at_once) => *at_once,
         }
     }
 
     fn column(&self, name: &String, work: &Work) -> Result<Cow<'_, Table>, StageError> {
         match self {
             Taught::Some(table, _) => Ok(Cow::Borrowed(table)),
-            Taught::All(rows) => {
+            Taught::All(rows, _) => {
                 Ok(Cow::Owned(rows.table(Some(std::slice::from_ref(name)), &work.pool)?))
             }
         }
@@ -428,6 +427,19 @@ impl Column {
             _ => vec![self.name().to_string()],
         }
     }
+}
+
+/// Returns how many bytes the largest column takes while it is learnt from, and its name; `None` where none is.
+///
+/// # Errors
+/// As [`Preparation::fit_all`], for names that are not there.
+pub fn largest_column(
+    rows: &Rows,
+    settings: &Settings,
+) -> Result<Option<(u64, String)>, StageError> {
+    let selection = select::select_at_run(rows.schema(), settings)?;
+    let chosen = selection.numeric.into_iter().chain(selection.categorical);
+    Ok(chosen.map(|c| (rows.bytes_of(&c.name).saturating_mul(LEARNT), c.name)).max())
 }
 
 /// Returns what is wrong with the settings, given the schema of the input where it is known. For
