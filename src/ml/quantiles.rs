@@ -1,23 +1,14 @@
 //! Quantiles, modes and moments of one column. It does not know missing values: callers leave them out.
 
-mod sketch;
-
-pub use sketch::{EXACT_VALUES, Quantiles, Sketch};
-
 use crate::ml::math;
 
 /// Returns the `q` quantile (`0..=1`) of ascending `sorted` values with linear interpolation, as numpy's
 /// and pandas' default; NaN for no values.
 pub fn quantile(sorted: &[f64], q: f64) -> f64 {
-    interpolate(sorted.len(), q, |rank| sorted[rank])
-}
-
-/// Returns the `q` quantile of `n` values of which `at` tells the one of a rank.
-fn interpolate(n: usize, q: f64, at: impl Fn(usize) -> f64) -> f64 {
-    let Some(last) = n.checked_sub(1) else { return f64::NAN };
+    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
     let place = q.clamp(0.0, 1.0) * last as f64;
     let below = (place.floor() as usize).min(last);
-    let (low, high) = (at(below), at((below + 1).min(last)));
+    let (low, high) = (sorted[below], sorted[(below + 1).min(last)]);
     let weight = place - below as f64;
     if !(high - low).is_finite() {
         // Infinite, or too far apart for a difference.
