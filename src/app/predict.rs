@@ -84,7 +84,7 @@ impl Project {
         let (steps, source) = path(&store, &recorded, stage)?;
         let schema = read_schema(&store, output(source, "table")?)?;
         let input = open(&options.input)?;
-        let _held = hold(&options.input, work)?;
+        let _held = hold(&input, work)?;
         let row_by_row = steps.iter().all(|s| is_row_by_row(s.kind.name()));
         let rule = match row_by_row {
             true => Thinning::Never,
@@ -363,14 +363,14 @@ fn open(input: &str) -> Result<Input, AppError> {
 const FILE_AND_PATH: u64 = 8;
 
 /// Takes what the new rows need out of the budget of memory, before they are read.
-fn hold(input: &str, work: &Work) -> Result<Lease, AppError> {
-    let n_bytes = std::fs::metadata(input).map_or(0, |file| file.len());
-    let needed = n_bytes.saturating_mul(FILE_AND_PATH);
+fn hold(input: &Input, work: &Work) -> Result<Lease, AppError> {
+    // What cannot be opened is told of by whoever reads it.
+    let needed = input.n_bytes().unwrap_or(0).saturating_mul(FILE_AND_PATH);
     let mut lease = Lease::default();
     let stopped = || work.cancel.is_cancelled();
     work.pool.memory().take(&mut lease, needed, &stopped).map_err(|too_little| {
         let help = "allow more with `--memory`, or split the file";
-        StageError::Data(format!("`{input}` {too_little}: its rows in memory; {help}"))
+        StageError::Data(format!("`{}` {too_little}: its rows in memory; {help}", input.label))
     })?;
     Ok(lease)
 }

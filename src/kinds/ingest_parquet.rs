@@ -112,15 +112,40 @@ impl Kind for IngestParquet {
         {
             columns.push(id.clone());
         }
-        let id = params.id.as_deref();
-        let (table, notes) =
-            read_table(ctx.files(), wanted.as_deref(), id, params.duplicates, ctx.work)?;
-        notes.into_iter().for_each(|note| ctx.note(note));
-        ctx.write("table", &table)
+        if ctx.work.pool.memory().limit().is_some() {
+            let n_bytes = ctx.files().iter().map(|file| needed(file, wanted.as_deref())).sum();
+            ctx.hold(n_bytes, "the files and their rows in memory")?;
+        }
+        let stack = Stack::read(ctx.files(), wanted.as_deref(), ctx.work)?;
+        let rules = stack.rules(params.id.as_deref(), params.duplicates);
+        let pool = ctx.work.pool.clone();
+        let mut known = Known::default();
+        loop {
+            let place = Destination::Output(ctx.sink("table")?, pool.clone());
+            match stack.pass(rules, &known, place)? {
+                (Taken::Done { n_rows, notes, .. }, _) => {
+                    ctx.set_rows("table", n_rows);
+                    notes.into_iter().for_each(|note| ctx.note(note));
+                    return Ok(());
+                }
+                (Taken::Again, more) => known = more.unwrap_or(known),
+            }
+        }
     }
 }
 
-/// Reads files into one table with an id.
+/// Returns about how many bytes a file takes while it is read: itself, its columns, and these under each other.
+fn needed(file: &Input, wanted: Option<&[String]>) -> u64 {
+    let size = file.n_bytes().unwrap_or(0);
+    // What cannot be opened is told of by whoever reads it; in Arrow files columns lie as they do in memory.
+    let Ok(rows) = file.rows() else { return size.saturating_mul(3) };
+    let names = rows.schema().fields().iter().map(|f| f.name());
+    let chosen = names.filter(|name| wanted.is_none_or(|wanted| wanted.contains(name)));
+    let columns: u64 = chosen.map(|name| rows.bytes_of(name)).sum();
+    size.saturating_add(columns.saturating_mul(2))
+}
+
+/// Reads files into one table with an id, in memory.
 pub(crate) fn read_table(
     files: &[Input],
     wanted: Option<&[String]>,
@@ -128,46 +153,76 @@ pub(crate) fn read_table(
     duplicates: Option<Duplicates>,
     work: &Work,
 ) -> Result<(Table, Vec<String>), StageError> {
-    let mut parts = Vec::with_capacity(files.len());
-    for file in files {
-        work.check()?;
-        let failed = |why: String| StageError::Source(format!("{}: {why}", file.label));
-        let bytes = file
-            .reader()
-            .and_then(csv::read_all)
-            .map_err(|error| failed(format!("cannot be read: {error}")))?;
-        let part = foreign::read(Bytes::from(bytes), wanted).map_err(|e| failed(e.to_string()))?;
-        work.progress.advance(part.n_rows as u64);
-        parts.push((file.label.clone(), part));
-    }
-    // Taken from the file itself, so that one of our own tables keeps its id; part of its content.
-    let own = parts.first().and_then(|(_, part)| part.id.clone());
-    let id = id.map(str::to_string).or(own);
-    let bounds = starts(&parts);
-    let place = |row: usize| {
-        let part = bounds.partition_point(|(_, start)| *start <= row).saturating_sub(1);
-        let (label, start) = &bounds[part];
-        Place { file: label.clone(), row: Some(row - start), ..Place::default() }
-    };
-    let (columns, n_rows) = joined(parts)?;
-    let file = files.first().map_or("", |file| file.label.as_str());
-    let rules = Rules { id: id.as_deref(), duplicates };
-    let names: Vec<String> = columns.iter().map(|(name, _)| name.clone()).collect();
-    let arrays: Vec<ArrayRef> = columns.into_iter().map(|(_, array)| array).collect();
-    let types: Vec<DataType> = arrays.iter().map(|array| array.data_type().clone()).collect();
+    let stack = Stack::read(files, wanted, work)?;
+    let rules = stack.rules(id, duplicates);
     let mut known = Known::default();
     loop {
-        let mut intake = Intake::new(rules, &known, Destination::Memory);
-        intake.start(&names, &types, HashMap::new(), file)?;
-        for start in (0..n_rows).step_by(CHUNK_ROWS) {
-            let n = CHUNK_ROWS.min(n_rows - start);
-            let chunk = arrays.iter().map(|array| array.slice(start, n)).collect();
-            intake.rows(chunk, start, &place)?;
-        }
-        match intake.end(&place)? {
+        match stack.pass(rules, &known, Destination::Memory)? {
             (Taken::Done { table: Some(table), notes, .. }, _) => return Ok((table, notes)),
             (_, more) => known = more.unwrap_or(known),
         }
+    }
+}
+
+/// The columns of all files, those of one name under each other.
+struct Stack {
+    names: Vec<String>,
+    columns: Vec<ArrayRef>,
+    n_rows: usize,
+    /// The label of each file and the number of its first row.
+    starts: Vec<(String, usize)>,
+    /// The id that the first file itself names, so that one of our own tables keeps its id; part of its content.
+    id: Option<String>,
+}
+
+impl Stack {
+    fn read(files: &[Input], wanted: Option<&[String]>, work: &Work) -> Result<Stack, StageError> {
+        let mut parts = Vec::with_capacity(files.len());
+        for file in files {
+            work.check()?;
+            let failed = |why: String| StageError::Source(format!("{}: {why}", file.label));
+            let bytes = file
+                .reader()
+                .and_then(csv::read_all)
+                .map_err(|error| failed(format!("cannot be read: {error}")))?;
+            let part =
+                foreign::read(Bytes::from(bytes), wanted).map_err(|e| failed(e.to_string()))?;
+            work.progress.advance(part.n_rows as u64);
+            parts.push((file.label.clone(), part));
+        }
+        let id = parts.first().and_then(|(_, part)| part.id.clone());
+        let starts = starts(&parts);
+        let (columns, n_rows) = joined(parts)?;
+        let (names, columns) = columns.into_iter().unzip();
+        Ok(Stack { names, columns, n_rows, starts, id })
+    }
+
+    fn rules<'a>(&'a self, id: Option<&'a str>, duplicates: Option<Duplicates>) -> Rules<'a> {
+        Rules { id: id.or(self.id.as_deref()), duplicates }
+    }
+
+    /// Hands all rows on once.
+    fn pass(
+        &self,
+        rules: Rules<'_>,
+        known: &Known,
+        to: Destination<'_>,
+    ) -> Result<(Taken, Option<Known>), StageError> {
+        let place = |row: usize| {
+            let file = self.starts.partition_point(|(_, start)| *start <= row).saturating_sub(1);
+            let (label, start) = &self.starts[file];
+            Place { file: label.clone(), row: Some(row - start), ..Place::default() }
+        };
+        let file = self.starts.first().map_or("", |(label, _)| label.as_str());
+        let types: Vec<DataType> = self.columns.iter().map(|c| c.data_type().clone()).collect();
+        let mut intake = Intake::new(rules, known, to);
+        intake.start(&self.names, &types, HashMap::new(), file)?;
+        for start in (0..self.n_rows).step_by(CHUNK_ROWS) {
+            let n = CHUNK_ROWS.min(self.n_rows - start);
+            let chunk = self.columns.iter().map(|column| column.slice(start, n)).collect();
+            intake.rows(chunk, start, &place)?;
+        }
+        intake.end(&place)
     }
 }
 

@@ -88,6 +88,17 @@ impl Input {
         })
     }
 
+    /// Returns how many bytes there are.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn n_bytes(&self) -> io::Result<u64> {
+        match &self.bytes {
+            InputBytes::File(open) => Ok(open()?.metadata()?.len()),
+            InputBytes::Memory(bytes) => Ok(bytes.len() as u64),
+        }
+    }
+
     /// Opens the bytes as a stream.
     ///
     /// # Errors

@@ -108,6 +108,25 @@ fn ingest_gives_the_same_bytes_for_every_budget() {
     assert!(found.bytes == expected.bytes);
 }
 
+/// Columnar files were read whole whatever the budget was.
+#[test]
+fn columnar_files_are_read_within_the_budget_or_not_at_all() {
+    let files = vec![memory::input("f.parquet", &customers()).unwrap()];
+    let size = files[0].n_bytes().unwrap();
+    let arrivals = Arrivals { files, ..Arrivals::default() };
+    let ingest = |with: &Value, limit| run("ingest.parquet", with, &arrivals, &work(2, limit));
+    let all = json!({ "path": "f.parquet" });
+    let expected = ingest(&all, None).unwrap();
+    assert_eq!(expected.rows["table"], N_ROWS as u64);
+    let found = ingest(&all, Some(TIGHT)).unwrap();
+    assert!(found.bytes == expected.bytes);
+    let room_for_a_number = (160 << 20) + size + N_ROWS as u64 * 8 * 2;
+    let text = ingest(&all, Some(room_for_a_number)).unwrap_err().to_string();
+    assert!(text.contains("the files and their rows in memory"), "{text}");
+    let one = json!({ "path": "f.parquet", "columns": ["orders"] });
+    assert!(ingest(&one, Some(room_for_a_number)).is_ok());
+}
+
 #[test]
 fn what_needs_its_table_in_memory_says_how_much_before_it_reads() {
     let columns: Vec<String> = (0..40).map(|j| format!("x{j}")).collect();
