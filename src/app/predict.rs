@@ -14,7 +14,7 @@ use crate::{
     app::{AppError, Project, recorded::Recorded},
     base::{
         hash::{ContentHash, RunId},
-        memory::Lease,
+        memory::{Lease, Memory},
         names,
     },
     frame::{self, Table},
@@ -85,6 +85,8 @@ impl Project {
         let schema = read_schema(&store, output(source, "table")?)?;
         let input = open(&options.input)?;
         let _held = hold(&input, work)?;
+        // What the path needs is held already: a stage that asked for its share would wait for what is never given back.
+        let work = &Work { pool: work.pool.clone().with_memory(Memory::default()), ..work.clone() };
         let row_by_row = steps.iter().all(|s| is_row_by_row(s.kind.name()));
         let rule = match row_by_row {
             true => Thinning::Never,

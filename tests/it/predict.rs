@@ -64,8 +64,13 @@ stages:
     }
     project.write("data/raw/lines.csv", lines);
     project.run();
-    project.write("new.csv", "line,who,amount\na,x,40\na,x,40\na,x,40\nb,y,100\nc,y,100\n");
+    let new = "line,who,amount\na,x,40\na,x,40\na,x,40\nb,y,100\nc,y,100\n";
+    project.write("new.csv", new);
     let said = project.say(&["predict", "new.csv"]).expect(0);
+    // A stage of the path waited forever for memory that was held for all of the path.
+    let memory = ((160 << 20) + new.len() * 8).to_string();
+    let within = project.say(&["predict", "new.csv", "--memory", &memory]).expect(0);
+    assert_eq!(within.out, said.out);
     let segments: Vec<&str> =
         said.out.lines().skip(1).filter_map(|l| l.split(',').nth(1)).collect();
     assert_eq!(segments, ["0", "1"], "{}", said.out);
