@@ -64,6 +64,27 @@ pub struct BoostParams {
     pub seed: u64,
 }
 
+impl Default for BoostParams {
+    /// Returns XGBoost's defaults, with the 100 rounds of its scikit-learn interface.
+    fn default() -> BoostParams {
+        BoostParams {
+            rounds: 100,
+            eta: 0.3,
+            max_depth: 6,
+            penalty: Penalty::default(),
+            subsample: 1.0,
+            colsample_bytree: 1.0,
+            colsample_bylevel: 1.0,
+            colsample_bynode: 1.0,
+            max_bin: 256,
+            base_score: None,
+            balanced: false,
+            early_stopping_rounds: None,
+            seed: 0,
+        }
+    }
+}
+
 /// What XGBoost tells of a node beside what it asks or answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Told {

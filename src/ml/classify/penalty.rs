@@ -25,6 +25,13 @@ pub struct Penalty {
     pub min_child_weight: f64,
 }
 
+impl Default for Penalty {
+    /// Returns XGBoost's defaults.
+    fn default() -> Penalty {
+        Penalty { lambda: 1.0, alpha: 0.0, gamma: 0.0, min_child_weight: 1.0 }
+    }
+}
+
 impl Penalty {
     /// Returns the value of a leaf, before the learning rate.
     pub fn leaf_value(&self, sum: Gradient) -> f64 {
@@ -57,7 +64,7 @@ mod tests {
 
     #[test]
     fn leaves_and_gains_by_hand() {
-        let plain = Penalty { lambda: 1.0, alpha: 0.0, gamma: 0.0, min_child_weight: 1.0 };
+        let plain = Penalty::default();
         let sum = Gradient { g: -3.0, h: 2.0 };
         assert_eq!((plain.leaf_value(sum), plain.gain(sum)), (1.0, 3.0));
         let lasso = Penalty { alpha: 1.5, ..plain };

@@ -139,18 +139,12 @@ fn boosted_trees() -> Vec<u64> {
         let y: Vec<u32> = (0..x.n_rows()).map(|i| (i * i % n_classes) as u32).collect();
         let params = BoostParams {
             rounds: 4,
-            eta: 0.3,
             max_depth: 4,
-            penalty: Penalty { lambda: 1.0, alpha: 0.1, gamma: 0.0, min_child_weight: 1.0 },
+            penalty: Penalty { alpha: 0.1, ..Penalty::default() },
             subsample: 0.9,
-            colsample_bytree: 1.0,
-            colsample_bylevel: 1.0,
-            colsample_bynode: 1.0,
             max_bin: 64,
-            base_score: None,
-            balanced: false,
-            early_stopping_rounds: None,
             seed: 2,
+            ..BoostParams::default()
         };
         let samples = Samples { x: &x, y: &y, n_classes };
         let work = Work::alone(1);

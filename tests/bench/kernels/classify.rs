@@ -7,7 +7,6 @@ use orchestrate::ml::{
         boost::{self, BoostParams},
         forest::{self, ForestParams},
         logistic::{self, LogisticParams},
-        penalty::Penalty,
         scores,
     },
 };
@@ -67,22 +66,7 @@ fn forest(bench: &mut Bench) -> anyhow::Result<Value> {
 
 fn boosted(bench: &mut Bench) -> anyhow::Result<Value> {
     let data = Split::read(bench)?;
-    let params = BoostParams {
-        rounds: 100,
-        eta: 0.3,
-        max_depth: 6,
-        penalty: Penalty { lambda: 1.0, alpha: 0.0, gamma: 0.0, min_child_weight: 1.0 },
-        subsample: 1.0,
-        colsample_bytree: 1.0,
-        colsample_bylevel: 1.0,
-        colsample_bynode: 1.0,
-        max_bin: 256,
-        base_score: None,
-        balanced: false,
-        early_stopping_rounds: None,
-        seed: 0,
-    };
-    let found = bench.timed(|work| boost::fit(&data.samples(), None, &params, work))?;
+    let found = bench.timed(|work| boost::fit(&data.samples(), None, &BoostParams::default(), work))?;
     Ok(json!({ "acc": data.accuracy(&found.booster.predict(&data.x_test, &bench.work())?) }))
 }
 

@@ -135,7 +135,7 @@ mod tests {
 
     #[test]
     fn missing_values_go_where_they_gain() {
-        let plain = Penalty { lambda: 1.0, alpha: 0.0, gamma: 0.0, min_child_weight: 1.0 };
+        let plain = Penalty::default();
         let (sums, total) = ([[-4, 4], [4, 4], [4, 4]], [4, 12]);
         let cut = Search::new(&plain, 0.5).best(&sums, total).unwrap();
         assert_eq!((cut.bin, cut.missing_left, cut.left), (1, false, [-4, 4]));

@@ -4,21 +4,7 @@ use super::*;
 use crate::ml::classify::tests::{Case, blobs, cases, close};
 
 fn params(rounds: usize) -> BoostParams {
-    BoostParams {
-        rounds,
-        eta: 0.3,
-        max_depth: 6,
-        penalty: Penalty { lambda: 1.0, alpha: 0.0, gamma: 0.0, min_child_weight: 1.0 },
-        subsample: 1.0,
-        colsample_bytree: 1.0,
-        colsample_bylevel: 1.0,
-        colsample_bynode: 1.0,
-        max_bin: 256,
-        base_score: None,
-        balanced: false,
-        early_stopping_rounds: None,
-        seed: 0,
-    }
+    BoostParams { rounds, ..BoostParams::default() }
 }
 
 #[test]
