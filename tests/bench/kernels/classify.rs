@@ -66,7 +66,8 @@ fn forest(bench: &mut Bench) -> anyhow::Result<Value> {
 
 fn boosted(bench: &mut Bench) -> anyhow::Result<Value> {
     let data = Split::read(bench)?;
-    let found = bench.timed(|work| boost::fit(&data.samples(), None, &BoostParams::default(), work))?;
+    let found =
+        bench.timed(|work| boost::fit(&data.samples(), None, &BoostParams::default(), work))?;
     Ok(json!({ "acc": data.accuracy(&found.booster.predict(&data.x_test, &bench.work())?) }))
 }
 
