@@ -4,7 +4,7 @@
 use crate::{
     app::{
         AppError, Project,
-        predict::{champion, main_edge, output, read_output, unsound},
+        predict::{champion, main_edge, read_given, read_output},
     },
     base::hash::{ContentHash, RunId},
     frame::Table,
@@ -53,10 +53,7 @@ impl Project {
         work: &Work,
     ) -> Result<ModelExport, AppError> {
         let store = self.store()?;
-        let recorded = match &options.run {
-            Some(run) => self.recorded(&store, run)?,
-            None => self.newest_with_classifier(&store)?,
-        };
+        let recorded = self.recorded_with_classifier(&store, options.run.as_deref())?;
         let (stage, model) = champion(&recorded, options.stage.as_deref())?;
         let classifier = Classifier::from_table(&read_output(&store, model)?)?;
         if !matches!(classifier.model, Model::Boost(_)) {
@@ -79,10 +76,7 @@ impl Project {
         let names = xgboost_json::feature_names(&classifier);
         let table = if options.features {
             let edge = main_edge(&recorded, stage, "table")?;
-            let giver = recorded
-                .stage(&edge.from)
-                .ok_or_else(|| unsound(&recorded, "it lacks a stage that another one names"))?;
-            let given = read_output(&store, output(giver, &edge.output)?)?;
+            let given = read_given(&store, &recorded, edge)?;
             let (id, ids) = given.id().map_err(StageError::from)?;
             let x = classifier.preparation.apply(&given, work)?;
             Some(Table::from_matrix((&id, ids), &names, &x).map_err(StageError::from)?)

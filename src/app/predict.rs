@@ -75,10 +75,7 @@ impl Project {
     /// If the run has no classifier, or the rows cannot be read as the run read its own.
     pub fn predict(&self, options: &PredictOptions, work: &Work) -> Result<Prediction, AppError> {
         let store = self.store()?;
-        let recorded = match &options.run {
-            Some(run) => self.recorded(&store, run)?,
-            None => self.newest_with_classifier(&store)?,
-        };
+        let recorded = self.recorded_with_classifier(&store, options.run.as_deref())?;
         let (stage, model) = champion(&recorded, options.stage.as_deref())?;
         let classifier = Classifier::from_table(&read_output(&store, model)?)?;
         let (steps, source) = path(&store, &recorded, stage)?;
@@ -113,9 +110,16 @@ impl Project {
 }
 
 impl Project {
-    /// Returns the newest run of everything in a pipeline that trained a classifier: another pipeline of the project may
-    /// have run since. Without one it is the latest run, whose lack of a classifier is told.
-    pub(super) fn newest_with_classifier(&self, store: &Store) -> Result<Recorded, AppError> {
+    /// Returns the run asked for, else the newest run of everything in a pipeline that trained a classifier: another
+    /// pipeline of the project may have run since. Without one it is the latest run, whose lack of a classifier is told.
+    pub(super) fn recorded_with_classifier(
+        &self,
+        store: &Store,
+        wanted: Option<&str>,
+    ) -> Result<Recorded, AppError> {
+        if let Some(run) = wanted {
+            return self.recorded(store, run);
+        }
         let mut trained = None;
         for entry in store.history()? {
             let entry = entry?;
@@ -203,9 +207,7 @@ fn path<'a>(
     let mut steps = Vec::new();
     let mut edge = main_edge(recorded, classifier, "table")?;
     loop {
-        let stage = recorded
-            .stage(&edge.from)
-            .ok_or_else(|| unsound(recorded, "it lacks a stage that another one names"))?;
+        let stage = giver(recorded, edge)?;
         let kind = kinds::find(&stage.preimage.kind)
             .ok_or_else(|| unsound(recorded, "it has a kind that this program lacks"))?;
         if stage.preimage.kind.starts_with("ingest.") {
@@ -225,10 +227,7 @@ fn path<'a>(
             )));
         }
         edge = main_edge(recorded, stage, port)?;
-        let giver = recorded
-            .stage(&edge.from)
-            .ok_or_else(|| unsound(recorded, "it lacks a stage that another one names"))?;
-        let schema = read_schema(store, output(giver, &edge.output)?)?;
+        let schema = read_schema(store, output(giver(recorded, edge)?, &edge.output)?)?;
         let available = schema.fields().iter().map(|f| f.name().clone()).collect();
         steps.push(Step { stage, kind, port, available });
     }
@@ -241,6 +240,14 @@ pub(super) fn main_edge<'a>(
 ) -> Result<&'a ManifestEdge, AppError> {
     let found = stage.edges.iter().find(|e| e.port == port && !e.whole_stage);
     found.ok_or_else(|| unsound(recorded, &format!("`{}` lacks its input `{port}`", stage.name)))
+}
+
+fn giver<'a>(
+    recorded: &'a Recorded,
+    edge: &ManifestEdge,
+) -> Result<&'a ManifestStage, AppError> {
+    let found = recorded.stage(&edge.from);
+    found.ok_or_else(|| unsound(recorded, "it lacks a stage that another one names"))
 }
 
 /// Checks that every column that the path reads is there, and adds the others that the run's table had as nulls, so
@@ -301,10 +308,7 @@ fn replay(
         return step_output(apply, &params, single, "matrix", work, notes);
     }
     for edge in step.stage.edges.iter().filter(|e| e.port != step.port && !e.whole_stage) {
-        let giver = recorded
-            .stage(&edge.from)
-            .ok_or_else(|| unsound(recorded, "it lacks a stage that another one names"))?;
-        let other = read_output(store, output(giver, &edge.output)?)?;
+        let other = read_given(store, recorded, edge)?;
         single.insert(edge.port.clone(), memory::input(&edge.port, &other)?);
     }
     let main = if step.stage.outputs.contains_key("matrix") { "matrix" } else { "table" };
@@ -345,6 +349,15 @@ pub(super) fn read_output(store: &Store, output: &ManifestOutput) -> Result<Tabl
     Ok(Input::from_bytes("artifact", bytes).table().map_err(StageError::from)?)
 }
 
+/// Reads the table that came along an edge.
+pub(super) fn read_given(
+    store: &Store,
+    recorded: &Recorded,
+    edge: &ManifestEdge,
+) -> Result<Table, AppError> {
+    read_output(store, output(giver(recorded, edge)?, &edge.output)?)
+}
+
 fn open(input: &str) -> Result<Input, AppError> {
     if input == "-" {
         let mut bytes = Vec::new();
@@ -377,7 +390,7 @@ fn hold(input: &Input, work: &Work) -> Result<Lease, AppError> {
     Ok(lease)
 }
 
-pub(super) fn unsound(recorded: &Recorded, why: &str) -> AppError {
+fn unsound(recorded: &Recorded, why: &str) -> AppError {
     AppError::Replay(crate::engine::replay::ReplayError::Unsound(format!(
         "run {}: {why}",
         recorded.id.short()

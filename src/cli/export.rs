@@ -7,10 +7,8 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{AppError, ModelExport, ModelExportOptions, export},
-    base::pool::Pool,
-    cli::{context::Context, run::listen_for_interrupts},
+    cli::{context::Context, run::interruptible_work},
     report::{self, style::counted},
-    stage::work::{Cancel, Work},
 };
 
 /// Programs that a classifier can be written for.
@@ -42,9 +40,7 @@ pub struct ExportArgs {
 /// Writes a run's classifier for another program.
 pub fn export(context: &Context, args: &ExportArgs) -> Result<ExitCode, AppError> {
     let project = context.project()?;
-    let cancel = Cancel::new();
-    listen_for_interrupts(&cancel);
-    let work = Work::new(Pool::new(context.jobs()), cancel);
+    let work = interruptible_work(context)?;
     let output = args.output.as_ref().map(|path| context.resolve(path));
     let features = args.features.as_ref().map(|path| context.resolve(path));
     features.as_deref().map(export::format).transpose()?;

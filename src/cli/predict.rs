@@ -11,11 +11,9 @@ use serde_json::json;
 
 use crate::{
     app::{AppError, PredictOptions, Prediction, export},
-    base::{memory::Memory, pool::Pool},
-    cli::{context::Context, run::listen_for_interrupts},
+    cli::{context::Context, run::interruptible_work},
     frame::{self, FrameError},
     report::{self, style::counted},
-    stage::work::{Cancel, Work},
 };
 
 /// Arguments of `predict`.
@@ -37,10 +35,7 @@ pub struct PredictArgs {
 /// Assigns new rows to the segments of a run.
 pub fn predict(context: &Context, args: &PredictArgs) -> Result<ExitCode, AppError> {
     let project = context.project()?;
-    let cancel = Cancel::new();
-    listen_for_interrupts(&cancel);
-    let pool = Pool::new(context.jobs()).with_memory(Memory::new(context.memory()?));
-    let work = Work::new(pool, cancel);
+    let work = interruptible_work(context)?;
     let input = match args.input.as_str() {
         "-" => "-".to_string(),
         path => context.resolve(Path::new(path)).to_string_lossy().into_owned(),

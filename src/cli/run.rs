@@ -8,11 +8,12 @@ use std::{
 
 use crate::{
     app::{AppError, Outcome, RunOptions, SurveyOptions},
+    base::{memory::Memory, pool::Pool},
     cli::{args::RunArgs, context::Context, exit, status},
     engine::event::State,
     kinds::command::children,
     report::{self, live::Live},
-    stage::work::Cancel,
+    stage::work::{Cancel, Work},
 };
 
 /// Runs a pipeline.
@@ -108,6 +109,17 @@ pub fn listen_for_interrupts(cancel: &Cancel) {
 /// The same, speaking through a display that has bars on the terminal.
 pub fn listen_beside(live: &Live, cancel: &Cancel) {
     listen(cancel, live.speaker());
+}
+
+/// Returns the threads and the memory for what a command computes itself; an interrupt stops it.
+///
+/// # Errors
+/// If the environment has no size where it limits the memory.
+pub fn interruptible_work(context: &Context) -> Result<Work, AppError> {
+    let pool = Pool::new(context.jobs()).with_memory(Memory::new(context.memory()?));
+    let cancel = Cancel::new();
+    listen_for_interrupts(&cancel);
+    Ok(Work::new(pool, cancel))
 }
 
 fn listen(cancel: &Cancel, speak: impl Fn(&str) + Send + 'static) {
