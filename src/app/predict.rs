@@ -242,10 +242,7 @@ pub(super) fn main_edge<'a>(
     found.ok_or_else(|| unsound(recorded, &format!("`{}` lacks its input `{port}`", stage.name)))
 }
 
-fn giver<'a>(
-    recorded: &'a Recorded,
-    edge: &ManifestEdge,
-) -> Result<&'a ManifestStage, AppError> {
+fn giver<'a>(recorded: &'a Recorded, edge: &ManifestEdge) -> Result<&'a ManifestStage, AppError> {
     let found = recorded.stage(&edge.from);
     found.ok_or_else(|| unsound(recorded, "it lacks a stage that another one names"))
 }

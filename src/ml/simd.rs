@@ -2,12 +2,13 @@
 //! It does not know any kernel.
 //!
 //! A kernel is a closure over plain loops, handed over as `simd::run(#[inline(always)] || ...)`. It and whatever it calls
-//! must be `#[inline(always)]`, or that part stays compiled for the oldest processor, where `mul_add` is a call. Two habits make its bits the same on every level (a test
-//! forces each level on each kernel):
+//! must be `#[inline(always)]`, or that part stays compiled for the oldest processor, where `mul_add` is a call (a test of
+//! the sources looks for those). Two habits make its bits the same on every level (a test forces each level on each
+//! kernel):
 //! - sums run over a fixed number of virtual lanes (`[f64; 8]`) that the compiler maps to registers of any width;
 //!   it never reorders floating-point sums by itself;
-//! - [`f64::mul_add`] is written everywhere in a kernel or nowhere. Its result is defined, one rounding; a
-//!   processor without the instruction computes the same, slowly.
+//! - what shall be rounded once is written [`f64::mul_add`]: the compiler never makes that of `a * b + c` by itself. Its
+//!   result is defined; a processor without the instruction computes the same, slowly.
 //!
 //! `target-cpu=native` was rejected: one binary serves all machines. Own intrinsics were rejected: they need `unsafe`.
 

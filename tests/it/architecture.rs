@@ -174,6 +174,37 @@ fn no_elementary_function_of_the_system_reaches_an_artifact() {
     assert_eq!(wrong, Vec::<String>::new());
 }
 
+/// Outside of what is inlined into a kernel, code is compiled for the oldest processor, and there `mul_add` is a call a
+/// value: the same bits, many times slower. Its bits are held by the test of `ml::simd` that forces each instruction set.
+#[test]
+fn fused_operations_stand_where_a_kernel_takes_them_in() {
+    let mut wrong = Vec::new();
+    let mut n_seen = 0;
+    for (path, text) in sources() {
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let (mut is_inlined, mut is_told) = (false, false);
+        for (i, line) in code.lines().map(str::trim_start).enumerate() {
+            if line == "#[inline(always)]" {
+                (is_inlined, is_told) = (true, true);
+            } else if !line.starts_with("//") && !line.starts_with("#[") {
+                let is_function = line.split("fn ").next().is_some_and(|before| {
+                    before.len() < line.len() && (before.is_empty() || before.starts_with("pub"))
+                });
+                is_inlined &= is_told || !is_function;
+                is_told = false;
+                if line.contains(".mul_add(") {
+                    n_seen += 1;
+                    if !is_inlined {
+                        wrong.push(format!("{}:{}", path.display(), i + 1));
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert!(n_seen > 5, "the test looks for something else than the kernels write");
+}
+
 #[test]
 fn every_file_says_what_it_is_for() {
     let silent: Vec<_> = sources()
