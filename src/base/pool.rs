@@ -34,11 +34,14 @@ impl Pool {
     /// Makes a pool for one caller that may use `n_threads` threads in all (at least one: its own).
     pub fn new(n_threads: usize) -> Pool {
         let n_threads = n_threads.max(1);
-        Pool {
-            spare: Arc::new(AtomicUsize::new(n_threads - 1)),
-            n_threads,
-            memory: Memory::default(),
-        }
+        Pool { spare: Arc::new(AtomicUsize::new(n_threads - 1)), ..Pool::of_callers(n_threads) }
+    }
+
+    /// Makes a pool of `n_threads` threads for callers that each take their own out of it, by [`Pool::try_acquire`].
+    pub fn of_callers(n_threads: usize) -> Pool {
+        let n_threads = n_threads.max(1);
+        let spare = Arc::new(AtomicUsize::new(n_threads));
+        Pool { spare, n_threads, memory: Memory::default() }
     }
 
     /// Returns the same threads with a budget of memory.
@@ -226,6 +229,16 @@ mod tests {
         });
         assert_eq!(seen, (0..50).collect::<Vec<_>>());
         assert!(items.iter().enumerate().all(|(i, &item)| item == 1 + i as u64));
+    }
+
+    /// The pool of a run was made for one thread more than may work, for the caller that computes nothing. Who asked how
+    /// many there are cut its work for that many, and boosted trees of three classes took turns on two threads.
+    #[test]
+    fn callers_find_as_many_threads_as_there_are() {
+        let pool = Pool::of_callers(2);
+        let own = pool.try_acquire();
+        assert!(own.is_some());
+        assert_eq!((pool.n_threads(), pool.take(9)), (2, 1));
     }
 
     #[test]

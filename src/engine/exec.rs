@@ -72,7 +72,7 @@ pub fn execute(
         None => plan.order.clone(),
     };
     // One permit a running stage; what is left over is lent to the stages' own parallel work.
-    let pool = Pool::new(options.jobs + 1).with_memory(Memory::new(options.memory));
+    let pool = Pool::of_callers(options.jobs).with_memory(Memory::new(options.memory));
     let scheduler = Scheduler::new(plan, &wanted, options.keep_going, cancel);
     let shop = Shop {
         runner: Runner {
