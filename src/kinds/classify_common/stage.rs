@@ -36,6 +36,10 @@ const IMPORTANCE_ROWS: usize = 10_000;
 /// Folds of the training rows whose models say how probabilities come true, as in scikit-learn.
 const CALIBRATION_FOLDS: usize = 5;
 
+/// How many times the size of all rows' features one fit takes in memory: those features, the ones trained on, and these in
+/// the algorithm's own order.
+const FIT: u64 = 3;
+
 /// What an algorithm gives back.
 pub struct Fitted {
     /// The model.
@@ -90,7 +94,12 @@ pub fn run(
 
     let per_fit = if calibrate.is_some() { 1 + CALIBRATION_FOLDS as u64 } else { 1 };
     let n_fits = (1 + common.folds.unwrap_or(0) as u64) * per_fit;
-    let trained = data.train(algorithm, &parts.train, n_fits)?;
+    let prepared = data.prepare(&parts.train)?;
+    let what = format!("{} features of {} rows", prepared.n_features(), table.n_rows());
+    ctx.hold(data.fit_bytes(&prepared), &what)?;
+    let at_once = data.fits_at_once(&prepared);
+    ctx.work.progress.set_total(algorithm.steps * n_fits);
+    let trained = data.train(algorithm, &parts.train, prepared)?;
     trained.notes.iter().for_each(|note| ctx.note(note));
     let (test_y, test_p) = (data.classes(&parts.test), data.ask(&trained, &parts.test)?);
     let mut judged = vec![
@@ -98,7 +107,7 @@ pub fn run(
         Judged::once("test", scores::all(&test_y, &test_p)),
     ];
     if let Some(n_folds) = common.folds {
-        judged.push(data.cross_validate(algorithm, n_folds, common.seed)?);
+        judged.push(data.cross_validate(algorithm, n_folds, at_once, common.seed)?);
     }
     let mut rankings = Vec::new();
     if common.n_repeats > 0 && !parts.test.is_empty() {
@@ -132,6 +141,25 @@ fn split_notes(labelled: &Labelled, parts: &split::HoldOut) -> Vec<String> {
         notes.push("no row could be held out, so the test metrics are empty".to_string());
     }
     notes
+}
+
+/// How columns become features, learnt from some rows.
+struct Prepared {
+    preparation: Preparation,
+    notes: Vec<String>,
+}
+
+impl Prepared {
+    fn n_features(&self) -> usize {
+        self.preparation.feature_names().len()
+    }
+}
+
+/// Returns the numbers below `n` that are not in `fold`, ascending.
+fn outside(fold: &[usize], n: usize) -> Vec<usize> {
+    let mut is_outside = vec![true; n];
+    fold.iter().for_each(|&i| is_outside[i] = false);
+    (0..n).filter(|&i| is_outside[i]).collect()
 }
 
 /// A model with the features of all rows.
@@ -172,17 +200,40 @@ impl Data<'_> {
         part.iter().map(|&i| self.labelled.y[i]).collect()
     }
 
-    /// Fits preparation, model and, if asked for, the correction of probabilities on one part, which is all that
-    /// any of them learns from.
+    /// Learns from one part how columns become features.
+    fn prepare(&self, part: &[usize]) -> Result<Prepared, StageError> {
+        let work = self.quiet();
+        let (preparation, notes) =
+            Preparation::fit(self.table, &self.rows(part), self.settings, &work)?;
+        Ok(Prepared { preparation, notes })
+    }
+
+    /// Progress counts what the algorithm does; preparing would count columns in between.
+    fn quiet(&self) -> Work {
+        Work { progress: Progress::default(), ..self.work.clone() }
+    }
+
+    fn fit_bytes(&self, prepared: &Prepared) -> u64 {
+        (self.table.n_rows() * prepared.n_features() * size_of::<f64>()) as u64 * FIT
+    }
+
+    /// Returns how many fits there is memory for side by side.
+    fn fits_at_once(&self, prepared: &Prepared) -> usize {
+        self.work.pool.memory().at_once(self.fit_bytes(prepared), self.work.pool.n_threads())
+    }
+
+    /// Fits a model and, if asked for, the correction of its probabilities on one part, which is all that any of them
+    /// learns from, as `prepared` did.
     fn train(
         &self,
         algorithm: &Algorithm<'_>,
         part: &[usize],
-        n_fits: u64,
+        prepared: Prepared,
     ) -> Result<Trained, StageError> {
-        let mut trained = self.train_plain(algorithm, part, n_fits)?;
-        if let Some((method, seed)) = self.calibrate {
-            let found = self.calibrate(algorithm, part, method, seed)?;
+        let at_once = self.fits_at_once(&prepared);
+        let mut trained = self.train_plain(algorithm, part, prepared)?;
+        if let Some(how) = self.calibrate {
+            let found = self.calibrate(algorithm, part, at_once, how)?;
             trained.classifier.calibration = Some(found);
         }
         Ok(trained)
@@ -193,23 +244,17 @@ impl Data<'_> {
         &self,
         algorithm: &Algorithm<'_>,
         part: &[usize],
-        method: Method,
-        seed: u64,
+        at_once: usize,
+        (method, seed): (Method, u64),
     ) -> Result<Calibration, StageError> {
         let y = self.classes(part);
         let n_classes = self.labelled.classes.segments.len();
         let folds = split::folds(&y, n_classes, CALIBRATION_FOLDS.min(y.len()), seed)?;
-        let asked = self.work.pool.map(folds.len(), |i| {
-            let mut others = part.to_vec();
-            let mut in_fold = folds[i].iter().peekable();
-            let mut at = 0;
-            others.retain(|_| {
-                let is_own = in_fold.next_if(|&&own| own == at).is_some();
-                at += 1;
-                !is_own
-            });
-            let own: Vec<usize> = folds[i].iter().map(|&at| part[at]).collect();
-            self.ask(&self.train_plain(algorithm, &others, 0)?, &own)
+        let asked = self.work.pool.map_few(folds.len(), at_once, |i| {
+            let of_part = |at: &usize| part[*at];
+            let others: Vec<usize> = outside(&folds[i], y.len()).iter().map(of_part).collect();
+            let own: Vec<usize> = folds[i].iter().map(of_part).collect();
+            self.ask(&self.train_plain(algorithm, &others, self.prepare(&others)?)?, &own)
         });
         let mut p = Matrix::zeros(y.len(), n_classes);
         for (fold, asked) in folds.iter().zip(asked) {
@@ -225,19 +270,14 @@ impl Data<'_> {
         &self,
         algorithm: &Algorithm<'_>,
         part: &[usize],
-        n_fits: u64,
+        prepared: Prepared,
     ) -> Result<Trained, StageError> {
         let rows = self.rows(part);
-        // Progress counts what the algorithm does; preparing would count columns in between.
-        let quiet = Work { progress: Progress::default(), ..self.work.clone() };
-        let (preparation, mut notes) = Preparation::fit(self.table, &rows, self.settings, &quiet)?;
-        let x = preparation.apply(self.table, &quiet)?;
+        let Prepared { preparation, mut notes } = prepared;
+        let x = preparation.apply(self.table, &self.quiet())?;
         let own = x.select_rows(&rows);
         let y = self.classes(part);
         let n_classes = self.labelled.classes.segments.len();
-        if n_fits > 0 {
-            self.work.progress.set_total(algorithm.steps * n_fits);
-        }
         let samples = Samples { x: &own, y: &y, n_classes };
         let fitted = (algorithm.fit)(&samples, self.work)
             .map_err(|error| explain(&preparation, error, |row| rows[row]))?;
@@ -282,16 +322,15 @@ impl Data<'_> {
         &self,
         algorithm: &Algorithm<'_>,
         n_folds: usize,
+        at_once: usize,
         seed: u64,
     ) -> Result<Judged, StageError> {
         let n_classes = self.labelled.classes.segments.len();
         let folds = split::folds(&self.labelled.y, n_classes, n_folds, seed)?;
-        // Folds do not meet, so as many are trained at once as there are threads.
-        let judged = self.work.pool.map(n_folds, |i| {
-            let mut others = vec![true; self.labelled.rows.len()];
-            folds[i].iter().for_each(|&i| others[i] = false);
-            let part: Vec<usize> = (0..others.len()).filter(|&i| others[i]).collect();
-            let trained = self.train(algorithm, &part, 0)?;
+        // Folds do not meet, so as many are trained at once as there are threads, and memory.
+        let judged = self.work.pool.map_few(n_folds, at_once, |i| {
+            let part = outside(&folds[i], self.labelled.rows.len());
+            let trained = self.train(algorithm, &part, self.prepare(&part)?)?;
             Ok(self.judge("cv", &trained, &folds[i])?.values)
         });
         let judged = judged.into_iter().collect::<Result<Vec<_>, StageError>>()?;

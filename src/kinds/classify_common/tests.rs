@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
+    base::{memory::Memory, pool::Pool},
     frame::{
         Table,
         table::{float_array, opt_text_array, segment_array, text_array},
@@ -21,7 +22,7 @@ use crate::{
         ctx::Arrivals,
         kind::{Given, Kind},
         memory::{self, MemoryOutputs},
-        work::Work,
+        work::{Cancel, Work},
     },
 };
 
@@ -195,4 +196,32 @@ fn early_stopping_is_told() {
     let out =
         run_kind("classify.xgboost", with, &[("table", &table), ("labels", &labels)]).unwrap();
     assert!(out.notes.iter().any(|n| n.starts_with("stopped early")), "{:?}", out.notes);
+}
+
+/// Levels become features, so these can take many times as much memory as the table, and each fold has its own. The budget
+/// heard of the table alone.
+#[test]
+fn a_budget_of_memory_is_told_of_features_and_decides_how_many_folds_there_are_at_once() {
+    let (table, segments) = customers(2000);
+    let (_, ids) = table.id().unwrap();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("customer", ids),
+        ("income", table.column("income").unwrap().clone()),
+        ("city", text_array((0..2000).map(|i| format!("city {}", i % 100)))),
+        ("shop", text_array((0..2000).map(|i| format!("shop {}", i / 20)))),
+    ];
+    let table = Table::new(Some("customer"), columns).unwrap();
+    let labels = labels(&table, &segments);
+    let with = json!({ "rounds": 1, "folds": 4, "n_repeats": 0 });
+    let params = memory::canonical(kind("classify.xgboost"), &with).unwrap();
+    let run = |limit: Option<u64>| {
+        let pool = Pool::new(2).with_memory(Memory::new(limit));
+        let inputs = arrive(&[("table", &table), ("labels", &labels)]);
+        memory::run(kind("classify.xgboost"), &params, &inputs, &Work::new(pool, Cancel::new()))
+    };
+    // 201 features of 2,000 rows take 3.1 MiB, three times over.
+    let refused = run(Some(165 << 20)).err().unwrap().to_string();
+    assert!(refused.contains("201 features of 2000 rows"), "{refused}");
+    let roomy = run(None).unwrap().bytes;
+    assert!(run(Some(172 << 20)).unwrap().bytes == roomy);
 }
