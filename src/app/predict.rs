@@ -91,7 +91,9 @@ impl Project {
         };
         let params = &source.preimage.params;
         let (raw, mut notes) = reread::read_like(&schema, params, &[input], rule, work)?;
-        let raw = complete(raw, &schema, &steps, &classifier, &options.input)?;
+        let of_run = format!("run {} (`{}`)", recorded.id.short(), recorded.manifest.pipeline);
+        let told = (options.input.as_str(), of_run.as_str());
+        let raw = complete(raw, &schema, &steps, &classifier, told)?;
         let assign = |table: &Table, notes: &mut Vec<String>| -> Result<Table, AppError> {
             let mut table = table.clone();
             for step in &steps {
@@ -254,7 +256,7 @@ fn complete(
     schema: &Schema,
     steps: &[Step<'_>],
     classifier: &Classifier,
-    label: &str,
+    (label, of_run): (&str, &str),
 ) -> Result<Table, StageError> {
     let known: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
     let mut wanted = classifier.input_columns();
@@ -267,7 +269,8 @@ fn complete(
         if known.contains(column) && !present.contains(column) {
             let mut help = names::suggestion(column, present.iter().map(String::as_str));
             if help.is_empty() {
-                help = "the run's classifier needs it".to_string();
+                help =
+                    format!("the classifier of {of_run} needs it; another run is asked with --run");
             }
             return Err(StageError::Source(format!(
                 "{label}: column `{column}` is missing; {help}"

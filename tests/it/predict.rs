@@ -94,6 +94,19 @@ fn a_file_without_the_id_says_why() {
     }
 }
 
+/// Whoever has several pipelines did not hear which of them was asked.
+#[test]
+fn a_missing_column_says_whose_classifier_needs_it() {
+    let project = thinning("first");
+    project.write("new.csv", "id,visits,color\nn1,5,red\n");
+    let said = project.say(&["predict", "new.csv"]).expect(6);
+    for part in
+        ["column `income` is missing; the classifier of run ", "(`small`) needs it", "--run"]
+    {
+        assert!(said.err.contains(part), "{}", said.err);
+    }
+}
+
 /// The place of a mistake was in the message only; programs had to take it apart.
 #[test]
 fn mistakes_in_new_rows_have_a_place_for_programs_too() {
