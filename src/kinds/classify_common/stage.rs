@@ -96,10 +96,12 @@ pub fn run(
     let n_fits = (1 + common.folds.unwrap_or(0) as u64) * per_fit;
     let prepared = data.prepare(&parts.train)?;
     let what = format!("{} features of {} rows", prepared.n_features(), table.n_rows());
-    ctx.hold(data.fit_bytes(&prepared), &what)?;
-    let at_once = data.fits_at_once(&prepared);
+    let at_once = match (data.fit_bytes(&prepared), n_fits) {
+        (n_bytes, 1) => ctx.hold(n_bytes, &what).map(|()| 1)?,
+        (n_bytes, _) => ctx.hold_some(0, n_bytes, &what)?,
+    };
     ctx.work.progress.set_total(algorithm.steps * n_fits);
-    let trained = data.train(algorithm, &parts.train, prepared)?;
+    let trained = data.train(algorithm, &parts.train, prepared, at_once)?;
     trained.notes.iter().for_each(|note| ctx.note(note));
     let (test_y, test_p) = (data.classes(&parts.test), data.ask(&trained, &parts.test)?);
     let mut judged = vec![
@@ -213,24 +215,20 @@ impl Data<'_> {
         Work { progress: Progress::default(), ..self.work.clone() }
     }
 
+    /// Returns how many bytes the features of one fit take.
     fn fit_bytes(&self, prepared: &Prepared) -> u64 {
         (self.table.n_rows() * prepared.n_features() * size_of::<f64>()) as u64 * FIT
     }
 
-    /// Returns how many fits there is memory for side by side.
-    fn fits_at_once(&self, prepared: &Prepared) -> usize {
-        self.work.pool.memory().at_once(self.fit_bytes(prepared), self.work.pool.n_threads())
-    }
-
     /// Fits a model and, if asked for, the correction of its probabilities on one part, which is all that any of them
-    /// learns from, as `prepared` did.
+    /// learns from, as `prepared` did. At most `at_once` fits run side by side.
     fn train(
         &self,
         algorithm: &Algorithm<'_>,
         part: &[usize],
         prepared: Prepared,
+        at_once: usize,
     ) -> Result<Trained, StageError> {
-        let at_once = self.fits_at_once(&prepared);
         let mut trained = self.train_plain(algorithm, part, prepared)?;
         if let Some(how) = self.calibrate {
             let found = self.calibrate(algorithm, part, at_once, how)?;
@@ -330,7 +328,7 @@ impl Data<'_> {
         // Folds do not meet, so as many are trained at once as there are threads, and memory.
         let judged = self.work.pool.map_few(n_folds, at_once, |i| {
             let part = outside(&folds[i], self.labelled.rows.len());
-            let trained = self.train(algorithm, &part, self.prepare(&part)?)?;
+            let trained = self.train(algorithm, &part, self.prepare(&part)?, at_once)?;
             Ok(self.judge("cv", &trained, &folds[i])?.values)
         });
         let judged = judged.into_iter().collect::<Result<Vec<_>, StageError>>()?;
