@@ -103,8 +103,8 @@ def kmeans_found(data, name, model):
 def mixture(data, _threads):
     from sklearn.mixture import GaussianMixture
 
-    x, means = data.matrix("blobs100k_16", 16), data.matrix("blobs100k_16.init", 16)
-    model = GaussianMixture(8, means_init=means, max_iter=20, tol=1e-12, random_state=0)
+    x = data.matrix("blobs100k_16", 16)
+    model = GaussianMixture(8, max_iter=20, tol=1e-12, random_state=0)
     found = lambda m: {
         "n_iter": m.n_iter_,
         "loglik": m.score(x),

@@ -16,7 +16,7 @@ use crate::{
         Matrix,
         cluster::{
             check_input,
-            kmeans::{KMeansParams, Starts, check_centroids},
+            kmeans::{KMeansParams, Starts},
             moments::add,
             panels::{LANES, Panels},
         },
@@ -95,35 +95,6 @@ impl Gmm {
 /// covariance is not positive definite; if cancelled.
 pub fn fit(x: &Matrix, params: &GmmParams, work: &Work) -> Result<Gmm, MlError> {
     check_input(x, params.k.max(2))?;
-    fit_with(x, None, params, work)
-}
-
-/// Fits a mixture whose first means are given, shape `(k, n_cols)`; its first weights and covariances come from
-/// k-means, as with scikit-learn's `means_init`.
-///
-/// # Errors
-/// As [`fit`]; if the means' shape does not fit, or k-means finds fewer than `k` clusters.
-pub fn fit_from(
-    x: &Matrix,
-    means: &Matrix,
-    params: &GmmParams,
-    work: &Work,
-) -> Result<Gmm, MlError> {
-    check_input(x, params.k.max(2))?;
-    check_centroids(x, means)?;
-    if means.n_rows() != params.k {
-        let why = format!("{} rows for `k` = {}", means.n_rows(), params.k);
-        return Err(MlError::Parameter { name: "means", why });
-    }
-    fit_with(x, Some(means), params, work)
-}
-
-fn fit_with(
-    x: &Matrix,
-    means: Option<&Matrix>,
-    params: &GmmParams,
-    work: &Work,
-) -> Result<Gmm, MlError> {
     let start =
         KMeansParams { k: params.k, n_init: 1, max_iter: 300, tol: 1e-4, seed: params.seed };
     let starts = Starts::new(x, &start, &work.pool);
@@ -131,7 +102,7 @@ fn fit_with(
     work.progress.set_total((params.n_init.max(1) * params.max_iter) as u64);
     let runs = work.pool.map(params.n_init.max(1), |i| {
         let labels = starts.run(i, work)?;
-        fitter.run(&labels.labels, labels.centroids.n_rows(), means)
+        fitter.run(&labels.labels, labels.centroids.n_rows())
     });
     let mut best: Option<Run> = None;
     for run in runs {
@@ -167,22 +138,12 @@ struct Fitter<'a> {
 
 impl Fitter<'_> {
     /// Iterates from the clusters of `labels` until the likelihood settles or the cap is met.
-    fn run(&self, labels: &[i32], k: usize, means: Option<&Matrix>) -> Result<Run, MlError> {
+    fn run(&self, labels: &[i32], k: usize) -> Result<Run, MlError> {
         let mut responsibilities = Matrix::zeros(self.x.n_rows(), k);
         for (i, &label) in labels.iter().enumerate() {
             responsibilities.row_mut(i)[label as usize] = 1.0;
         }
         let mut mixture = self.maximise(&responsibilities);
-        if let Some(means) = means {
-            if k != means.n_rows() {
-                return Err(MlError::TooFew {
-                    what: "distinct rows",
-                    needed: means.n_rows(),
-                    got: k,
-                });
-            }
-            mixture.means = means.clone();
-        }
         let (mut bound, mut iterations, mut converged) = (f64::NEG_INFINITY, 0, false);
         while iterations < self.params.max_iter && !converged {
             self.work.check()?;

@@ -93,7 +93,7 @@ pub fn fit_from(
 }
 
 /// Checks that given centroids are finite rows of as many features as `x` has.
-pub(super) fn check_centroids(x: &Matrix, centroids: &Matrix) -> Result<(), MlError> {
+fn check_centroids(x: &Matrix, centroids: &Matrix) -> Result<(), MlError> {
     if centroids.n_cols() != x.n_cols() {
         let why = format!("{} features, the data has {}", centroids.n_cols(), x.n_cols());
         return Err(MlError::Parameter { name: "centroids", why });
