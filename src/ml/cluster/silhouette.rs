@@ -138,29 +138,18 @@ impl Clusters {
         let mut from_block = Vec::with_capacity(self.slots.len() - block.cluster);
         for (c, slots) in self.slots.iter().enumerate().skip(block.cluster) {
             let mut sums = vec![[0.0; LANES]; block.slots.len()];
-            let points = &points;
+            let mut add = |slots: Range<usize>, to: &mut [f64]| {
+                let (panels, from) = (&self.panels, &mut sums[..]);
+                simd::dispatch(Distances { panels, points: &points, slots, from, to });
+            };
             if c == block.cluster {
                 // Within the block both directions are computed, as filling may lie among its panels.
-                let (slots, to) = (block.slots.clone(), &mut [][..]);
-                simd::dispatch(Distances {
-                    panels: &self.panels,
-                    points,
-                    slots,
-                    from: &mut sums,
-                    to,
-                });
+                add(block.slots.clone(), &mut []);
             }
             let slots = slots.start.max(after)..slots.end;
             if !slots.is_empty() {
                 let to = slots.start - after..slots.end.next_multiple_of(LANES) - after;
-                let to = &mut to_block[to];
-                simd::dispatch(Distances {
-                    panels: &self.panels,
-                    points,
-                    slots,
-                    from: &mut sums,
-                    to,
-                });
+                add(slots, &mut to_block[to]);
             }
             from_block.push(sums.iter().map(|lanes| lanes.iter().sum()).collect());
         }
