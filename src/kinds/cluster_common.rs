@@ -19,7 +19,7 @@ use crate::{
     },
     ml::{
         Matrix,
-        cluster::{MAX_MAGNITUDE, MIN_MAGNITUDE, order, scores},
+        cluster::{MAX_MAGNITUDE, MIN_MAGNITUDE, order, scores, silhouette::SAMPLE_SEED},
     },
     stage::{
         ctx::StageCtx,
@@ -48,7 +48,12 @@ pub(super) static OUTPUTS: [FixedOutput; 3] = [
         ty: PortType::Clusterer,
         help: "what was fitted, one value a row: `part`, `segment`, `feature`, `value`",
     },
-    FixedOutput { name: "metrics", ty: PortType::Table, help: "one row of figures" },
+    FixedOutput {
+        name: "metrics",
+        ty: PortType::Table,
+        help: "one row of figures; above 20000 rows (noise left out) the silhouette is that of a random sample of as \
+               many: `silhouette_rows`",
+    },
 ];
 
 /// Columns of cluster metrics beside `algorithm` and `params`, in order.
@@ -185,6 +190,9 @@ pub(super) fn write(
     fitted: Fitted,
 ) -> Result<(), StageError> {
     let scores = scores::all(&features.x, &fitted.labels, ctx.work)?;
+    if let Some(note) = sample_note(&fitted.labels, &scores) {
+        ctx.note(note);
+    }
     let columns = vec![
         (features.id_name.as_str(), features.id.clone()),
         ("segment", segment_array(fitted.labels.clone())),
@@ -199,6 +207,15 @@ pub(super) fn write(
     let params = canon::to_string(&params);
     let metrics = metrics(fitted.algorithm, params, &fitted.labels, &scores, &fitted.figures)?;
     ctx.write("metrics", &metrics)
+}
+
+/// Returns what to say where the silhouette is not that of all rows with a segment.
+fn sample_note(labels: &[i32], scores: &scores::Scores) -> Option<String> {
+    let n_rows = labels.iter().filter(|&&label| label >= 0).count();
+    let n_sampled = scores.silhouette_rows.filter(|n| *n < n_rows)?;
+    Some(format!(
+        "the silhouette is that of a random sample of {n_sampled} of {n_rows} rows (seed {SAMPLE_SEED})"
+    ))
 }
 
 fn metrics(
@@ -344,9 +361,6 @@ pub(super) fn note_cap(ctx: &mut StageCtx<'_>, converged: bool, max_iter: usize)
     }
 }
 
-#[cfg(test)]
-mod tests;
-
 /// Reads the canonical parameters of another stage's kind.
 ///
 /// # Errors
@@ -354,3 +368,6 @@ mod tests;
 pub(super) fn params_of<'a, P: Deserialize<'a>>(params: &'a Value) -> Result<P, StageError> {
     P::deserialize(params).map_err(|error| StageError::Internal(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -219,6 +219,18 @@ fn notes_tell_of_caps_and_missing_distinct_rows() {
     assert!(auto.notes[0].starts_with("eps = "), "{:?}", auto.notes);
 }
 
+/// A silhouette of 20,000 rows of a million looked like one of all: only who compared two columns of the metrics knew.
+#[test]
+fn a_sampled_silhouette_says_so() {
+    let note = |silhouette_rows| {
+        let scores = scores::Scores { silhouette_rows, ..scores::Scores::default() };
+        sample_note(&[0, 1, -1, 0, 1, 1], &scores)
+    };
+    assert_eq!((note(Some(5)), note(None)), (None, None));
+    let said = "the silhouette is that of a random sample of 3 of 5 rows (seed 0)";
+    assert_eq!(note(Some(3)).as_deref(), Some(said));
+}
+
 #[test]
 fn degenerate_tables_give_results_or_clear_errors() {
     let empty =

@@ -27,7 +27,7 @@ use crate::{
 pub const MAX_ROWS: usize = 20_000;
 
 /// The sample is the same for every labelling of as many rows, so that candidates stay comparable.
-const SAMPLE_SEED: u64 = 0;
+pub const SAMPLE_SEED: u64 = 0;
 
 /// Rows of a block: few enough for the nearest cache, a whole number of panels.
 const BLOCK_ROWS: usize = 8 * LANES;
