@@ -64,15 +64,17 @@ fn drawn(n_rows: usize, rng: &mut Rng) -> Vec<usize> {
 /// Returns for each old cluster the largest Jaccard coefficient with a new one; `None` for one without rows. Noise is no
 /// cluster.
 fn most_similar(table: &Contingency, n_clusters: usize) -> Vec<Option<f64>> {
+    let others: Vec<u64> = (0..table.columns.len())
+        .map(|j| table.counts.iter().map(|row| row[j]).sum())
+        .collect();
     let mut best = vec![None; n_clusters];
     for (label, counts) in table.rows.iter().zip(&table.counts) {
         let Ok(c) = usize::try_from(*label) else { continue };
         let own: u64 = counts.iter().sum();
         let mut largest = 0.0_f64;
         for (j, _) in table.columns.iter().enumerate().filter(|(_, label)| **label >= 0) {
-            let other: u64 = table.counts.iter().map(|row| row[j]).sum();
             let both = counts[j];
-            largest = largest.max(both as f64 / (own + other - both) as f64);
+            largest = largest.max(both as f64 / (own + others[j] - both) as f64);
         }
         best[c] = Some(largest);
     }
