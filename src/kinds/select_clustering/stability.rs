@@ -17,14 +17,17 @@ use crate::{
     },
     ml::{
         Matrix,
-        cluster::stability::{self, Stability},
+        cluster::{
+            order,
+            stability::{self, Stability},
+        },
     },
     stage::{
         ctx::{Candidate, StageCtx},
         error::StageError,
         kind::{Given, Problem},
         params::{Param, Shape},
-        work::Work,
+        work::{Progress, Work},
     },
 };
 
@@ -113,26 +116,40 @@ pub(super) fn measure(
         }
         let labels: Vec<i32> =
             labels.integers("segment")?.iter().map(|l| l.unwrap_or(-1) as i32).collect();
-        let draws = (asked.resamples, asked.seed);
         let again = |x: &Matrix| again(candidate, x, ctx.work);
+        if again(&x).map_err(named)? != labels {
+            return Err(named(StageError::Data(
+                "it makes other segments of the input `matrix`; connect the matrix that it clustered"
+                    .to_string(),
+            )));
+        }
+        let draws = (asked.resamples, asked.seed);
         let found = stability::bootstrap(&x, &labels, draws, || ctx.work.check(), again);
-        entry.stability = Some(found.map_err(named)?);
+        entry.stability = Some(found.map_err(drawn).map_err(named)?);
         ctx.work.progress.advance(1);
     }
     Ok(())
 }
 
-/// Clusters other rows as a candidate did.
+/// Says of what fails on drawn rows alone what to do about it.
+fn drawn(error: StageError) -> StageError {
+    match error {
+        StageError::Data(fact) => StageError::Data(format!(
+            "{fact} (some two thirds of the rows are drawn); offer fewer segments, or leave `stability` out"
+        )),
+        other => other,
+    }
+}
+
+/// Clusters rows as a candidate did; segments are ordered as its labels are.
 fn again(candidate: &Candidate, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
     let known = CLUSTERERS.iter().find(|(kind, _)| *kind == candidate.kind);
     let (_, labels) = known
         .ok_or_else(|| StageError::Data(format!("a `{}` cannot be asked again", candidate.kind)))?;
     // Its progress is not the selection's.
-    labels(
-        &candidate.params,
-        x,
-        &Work { progress: crate::stage::work::Progress::default(), ..work.clone() },
-    )
+    let quiet = Work { progress: Progress::default(), ..work.clone() };
+    let labels = labels(&candidate.params, x, &quiet)?;
+    Ok(order::relabel(&labels, &order::by_size(&labels, order::n_clusters(&labels))))
 }
 
 /// Returns the mean of the segments' coefficients, `None` without segments.

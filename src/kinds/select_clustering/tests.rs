@@ -8,7 +8,7 @@ use serde_json::json;
 use super::*;
 use crate::{
     frame::table::{float_array, int_array, segment_array},
-    ml::Matrix,
+    ml::{Matrix, cluster::order},
     stage::{
         ctx::Arrivals,
         memory::{self, MemoryOutputs},
@@ -174,6 +174,7 @@ fn on_the_line(name: &str, k: usize, ids: std::ops::Range<i64>) -> Candidate {
         memory::canonical(&crate::kinds::cluster_kmeans::ClusterKMeans, &json!({"k": k})).unwrap();
     let x = Matrix::new(90, 1, line());
     let labels = crate::kinds::cluster_kmeans::labels(&made.params, &x, &Work::alone(1)).unwrap();
+    let labels = order::relabel(&labels, &order::by_size(&labels, k));
     let columns = vec![("id", int_array(ids.collect())), ("segment", segment_array(labels))];
     let labels = Table::new(Some("id"), columns).unwrap();
     made.ports.insert("labels".to_string(), memory::input("labels", &labels).unwrap());
@@ -226,6 +227,14 @@ fn stability_needs_the_rows_that_were_clustered() {
         error.starts_with("stability of candidate `moved`: its labels are of other rows"),
         "{error}"
     );
+    // A matrix of the same rows but other columns gave figures of another clustering, and nobody knew.
+    let mut other = on_the_line("other", 3, 0..90);
+    other.params["k"] = json!(4);
+    let error = select_stable(json!({"stability": {}}), &[other]).unwrap_err().to_string();
+    assert!(error.contains("`other`: it makes other segments of the input `matrix`"), "{error}");
+    let most = on_the_line("most", 80, 0..90);
+    let error = select_stable(json!({"stability": {}}), &[most]).unwrap_err().to_string();
+    assert!(error.contains("`most`: ") && error.contains("offer fewer segments"), "{error}");
     let check = |params: Value| {
         let params = memory::canonical(&SelectClustering, &params).unwrap();
         SelectClustering.check(&Given { params, ..Given::default() }).problems
