@@ -1,10 +1,12 @@
 //! What the five clusterers share: reading a matrix, writing labels, the long model table and the metrics row.
 //! It does not know any algorithm.
 
+mod model;
+
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array},
+    array::{ArrayRef, BooleanArray, Float64Array, Int64Array},
     datatypes::{DataType, Field, SchemaRef},
     util::display::array_value_to_string,
 };
@@ -15,7 +17,7 @@ use crate::{
     base::canon,
     frame::{
         Table,
-        table::{float_array, id_of, opt_text_array, schema_with_id, segment_array, text_array},
+        table::{float_array, id_of, schema_with_id, segment_array, text_array},
     },
     ml::{
         Matrix,
@@ -27,6 +29,8 @@ use crate::{
         kind::{Checked, FixedOutput, Given, InputPort, Inputs, PortType},
     },
 };
+
+pub(super) use model::{Model, Place, in_order};
 
 /// The input of every clusterer.
 pub(super) const INPUTS: Inputs = Inputs::Fixed(&[InputPort {
@@ -163,7 +167,6 @@ pub(super) struct Fitted {
     pub labels: Vec<i32>,
     /// One a row; NaN for none.
     pub confidence: Vec<f64>,
-    pub model: Model,
     pub figures: Figures,
 }
 
@@ -180,7 +183,7 @@ pub(super) struct Figures {
     pub micro_clusters: Option<usize>,
 }
 
-/// Writes `labels`, `model` and `metrics`.
+/// Writes `labels`, `model` and `metrics`; `push_model` gives the model's numbers.
 ///
 /// # Errors
 /// If cancelled or a sink fails.
@@ -188,6 +191,7 @@ pub(super) fn write(
     ctx: &mut StageCtx<'_>,
     features: &Features,
     fitted: Fitted,
+    push_model: impl FnOnce(&mut Model<'_>) -> Result<(), StageError>,
 ) -> Result<(), StageError> {
     let scores = scores::all(&features.x, &fitted.labels, ctx.work)?;
     if let Some(note) = sample_note(&fitted.labels, &scores) {
@@ -199,7 +203,7 @@ pub(super) fn write(
         ("confidence", float_array(fitted.confidence)),
     ];
     ctx.write("labels", &Table::new(Some(&features.id_name), columns)?)?;
-    ctx.write("model", &fitted.model.into_table()?)?;
+    model::write(ctx, format!("cluster.{}", fitted.algorithm), push_model)?;
     let mut params = ctx.raw_params().clone();
     if let (Some(n), Some(params)) = (fitted.figures.micro_clusters, params.as_object_mut()) {
         params.insert("micro_clusters".to_string(), n.into());
@@ -264,83 +268,6 @@ fn count(value: Option<usize>) -> ArrayRef {
 
 fn number(value: Option<f64>) -> ArrayRef {
     Arc::new(Float64Array::from(vec![value]))
-}
-
-/// A fitted clustering as a long table. Each row is one number; `part` says which: see each kind's help.
-#[derive(Default)]
-pub(super) struct Model {
-    kind: &'static str,
-    part: Vec<&'static str>,
-    item: Vec<Option<i64>>,
-    segment: Vec<Option<i32>>,
-    feature: Vec<Option<String>>,
-    other: Vec<Option<String>>,
-    value: Vec<f64>,
-}
-
-/// Where a number of a [`Model`] belongs; what does not apply stays null.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Place<'a> {
-    /// The number of a merge, or the row of a core point.
-    pub item: Option<usize>,
-    pub segment: Option<usize>,
-    pub feature: Option<&'a str>,
-    /// The second feature of a covariance.
-    pub other: Option<&'a str>,
-}
-
-impl Model {
-    /// Starts the model of a kind; `kind` goes into the table's metadata.
-    pub fn new(kind: &'static str) -> Model {
-        Model { kind, ..Model::default() }
-    }
-
-    /// Adds one number.
-    pub fn push(&mut self, part: &'static str, place: Place<'_>, value: f64) {
-        self.part.push(part);
-        self.item.push(place.item.map(|i| i as i64));
-        self.segment.push(place.segment.map(|s| s as i32));
-        self.feature.push(place.feature.map(str::to_string));
-        self.other.push(place.other.map(str::to_string));
-        self.value.push(value);
-    }
-
-    /// Adds one number a feature for each cluster, clusters in the order of their segments.
-    pub fn push_by_segment(
-        &mut self,
-        part: &'static str,
-        names: &[String],
-        values: &Matrix,
-        places: &[usize],
-    ) {
-        for (segment, cluster) in in_order(places) {
-            for (name, v) in names.iter().zip(values.row(cluster)) {
-                let at = Place { segment: Some(segment), feature: Some(name), ..Place::default() };
-                self.push(part, at, *v);
-            }
-        }
-    }
-
-    fn into_table(self) -> Result<Table, StageError> {
-        let columns: Vec<(&str, ArrayRef)> = vec![
-            ("part", text_array(self.part)),
-            ("item", Arc::new(Int64Array::from(self.item))),
-            ("segment", Arc::new(Int32Array::from(self.segment))),
-            ("feature", opt_text_array(self.feature)),
-            ("other", opt_text_array(self.other)),
-            ("value", float_array(self.value)),
-        ];
-        let metadata = [("orchestrate.model".to_string(), self.kind.to_string())];
-        Ok(Table::new(None, columns)?.with_metadata(metadata.into_iter().collect())?)
-    }
-}
-
-/// Returns `(segment, cluster)` pairs in the order of segments, from each cluster's place.
-pub(super) fn in_order(places: &[usize]) -> Vec<(usize, usize)> {
-    let mut pairs: Vec<_> =
-        places.iter().enumerate().map(|(cluster, &place)| (place, cluster)).collect();
-    pairs.sort_unstable();
-    pairs
 }
 
 /// Says that there are fewer segments than were asked for.

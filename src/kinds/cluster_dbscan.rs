@@ -50,16 +50,20 @@ struct Params {
     min_samples: usize,
 }
 
+impl Params {
+    /// Returns the radius, looked for where it is `auto`.
+    fn eps(&self, x: &Matrix, work: &Work) -> Result<f64, StageError> {
+        Ok(self.eps.as_f64().map_or_else(|| eps::auto(x, self.min_samples, work), Ok)?)
+    }
+}
+
 /// Returns the labels that these canonical parameters give the rows of `x`, in no particular order.
 ///
 /// # Errors
 /// As the stage itself.
 pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
     let params: Params = common::params_of(params)?;
-    let eps = match params.eps.as_f64() {
-        Some(eps) => eps,
-        None => eps::auto(x, params.min_samples, work)?,
-    };
+    let eps = params.eps(x, work)?;
     Ok(dbscan::fit(x, eps, params.min_samples, work)?.labels)
 }
 
@@ -95,56 +99,45 @@ impl Kind for ClusterDbscan {
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
         let features = common::read(ctx)?;
-        let eps = match params.eps.as_f64() {
-            Some(eps) => eps,
-            None => {
-                let eps = eps::auto(&features.x, params.min_samples, ctx.work)?;
-                ctx.note(format!("eps = {eps} by the knee of the k-distances"));
-                eps
-            }
-        };
+        let eps = params.eps(&features.x, ctx.work)?;
+        if !params.eps.is_number() {
+            ctx.note(format!("eps = {eps} by the knee of the k-distances"));
+        }
         let found = dbscan::fit(&features.x, eps, params.min_samples, ctx.work)?;
         let places = order::by_size(&found.labels, order::n_clusters(&found.labels));
         let labels = order::relabel(&found.labels, &places);
         if places.is_empty() {
             ctx.note("every row is noise; raise `eps` or lower `min_samples`");
         }
-        let model = model(&features, &found, &labels, eps, params.min_samples);
         let fitted = Fitted {
             algorithm: "dbscan",
             confidence: vec![f64::NAN; labels.len()],
-            labels,
-            model,
+            labels: labels.clone(),
             figures: Figures::default(),
         };
-        common::write(ctx, &features, fitted)
+        common::write(ctx, &features, fitted, |model| {
+            model.push("eps", Place::default(), eps)?;
+            model.push("min_samples", Place::default(), params.min_samples as f64)?;
+            push_core(model, &features, &found, &labels)
+        })
     }
 }
 
-fn model(
+fn push_core(
+    model: &mut Model<'_>,
     features: &Features,
     found: &Clustering,
     labels: &[i32],
-    eps: f64,
-    min_samples: usize,
-) -> Model {
-    let mut model = Model::new("cluster.dbscan");
-    model.push("eps", Place::default(), eps);
-    model.push("min_samples", Place::default(), min_samples as f64);
+) -> Result<(), StageError> {
     for (row, &label) in labels.iter().enumerate() {
         let Ok(segment) = usize::try_from(label) else { continue };
         if !found.is_core[row] {
             continue;
         }
+        let at = Place { item: Some(row), segment: Some(segment), ..Place::default() };
         for (name, v) in features.names.iter().zip(features.x.row(row)) {
-            let place = Place {
-                item: Some(row),
-                segment: Some(segment),
-                feature: Some(name),
-                ..Place::default()
-            };
-            model.push("core", place, *v);
+            model.push("core", Place { feature: Some(name), ..at }, *v)?;
         }
     }
-    model
+    Ok(())
 }

@@ -142,48 +142,49 @@ impl Kind for ClusterGmm {
             converged: Some(fitted.converged),
             ..Figures::default()
         };
-        let model = model(&fitted, &features.names, &places);
-        let confidence = fitted.posteriors;
-        common::write(
-            ctx,
-            &features,
-            Fitted { algorithm: "gmm", labels, confidence, model, figures },
-        )
+        let confidence = fitted.posteriors.clone();
+        let told = Fitted { algorithm: "gmm", labels, confidence, figures };
+        common::write(ctx, &features, told, |model| {
+            push_model(model, &fitted, &features.names, &places)
+        })
     }
 }
 
-fn model(fitted: &Gmm, names: &[String], places: &[usize]) -> Model {
-    let mut model = Model::new("cluster.gmm");
+fn push_model(
+    model: &mut Model<'_>,
+    fitted: &Gmm,
+    names: &[String],
+    places: &[usize],
+) -> Result<(), StageError> {
     for (segment, cluster) in common::in_order(places) {
         let at = Place { segment: Some(segment), ..Place::default() };
-        model.push("weight", at, fitted.weights[cluster]);
+        model.push("weight", at, fitted.weights[cluster])?;
     }
-    model.push_by_segment("mean", names, &fitted.means, places);
-    match &fitted.covariances {
-        Covariances::Tied(_) => push_covariance(&mut model, fitted, names, None, 0),
-        _ => {
-            for (segment, cluster) in common::in_order(places) {
-                push_covariance(&mut model, fitted, names, Some(segment), cluster);
-            }
-        }
+    model.push_by_segment("mean", names, &fitted.means, places)?;
+    if let Covariances::Tied(_) = fitted.covariances {
+        return push_covariance(model, fitted, names, None, 0);
     }
-    model
+    for (segment, cluster) in common::in_order(places) {
+        push_covariance(model, fitted, names, Some(segment), cluster)?;
+    }
+    Ok(())
 }
 
 fn push_covariance(
-    model: &mut Model,
+    model: &mut Model<'_>,
     fitted: &Gmm,
     names: &[String],
     segment: Option<usize>,
     cluster: usize,
-) {
+) -> Result<(), StageError> {
     let dense = matches!(fitted.covariances, Covariances::Full(_) | Covariances::Tied(_));
     for (i, feature) in names.iter().enumerate() {
         for (j, other) in names.iter().enumerate() {
             if dense || i == j {
                 let at = Place { item: None, segment, feature: Some(feature), other: Some(other) };
-                model.push("covariance", at, fitted.covariances.get(cluster, i, j));
+                model.push("covariance", at, fitted.covariances.get(cluster, i, j))?;
             }
         }
     }
+    Ok(())
 }

@@ -140,40 +140,47 @@ impl Kind for ClusterHdbscan {
                  `allow_single_cluster` if one segment is an answer",
             );
         }
-        let model = model(&features, &found, &labels, &places, &params);
         let fitted = Fitted {
             algorithm: "hdbscan",
-            confidence: found.probabilities,
-            labels,
-            model,
+            confidence: found.probabilities.clone(),
+            labels: labels.clone(),
             figures: Figures::default(),
         };
-        common::write(ctx, &features, fitted)
+        common::write(ctx, &features, fitted, |model| {
+            model.push("min_cluster_size", Place::default(), params.min_cluster_size as f64)?;
+            model.push("min_samples", Place::default(), params.min_samples as f64)?;
+            push_lives(model, &found, &places)?;
+            push_members(model, &features, &found, &labels)
+        })
     }
 }
 
-fn model(
+fn push_lives(
+    model: &mut Model<'_>,
+    found: &Clustering,
+    places: &[usize],
+) -> Result<(), StageError> {
+    for (segment, cluster) in in_order(places) {
+        let at = Place { segment: Some(segment), ..Place::default() };
+        model.push("birth", at, found.births[cluster])?;
+        model.push("death", at, found.deaths[cluster])?;
+    }
+    Ok(())
+}
+
+fn push_members(
+    model: &mut Model<'_>,
     features: &Features,
     found: &Clustering,
     labels: &[i32],
-    places: &[usize],
-    params: &hdbscan::Params,
-) -> Model {
-    let mut model = Model::new("cluster.hdbscan");
-    model.push("min_cluster_size", Place::default(), params.min_cluster_size as f64);
-    model.push("min_samples", Place::default(), params.min_samples as f64);
-    for (segment, cluster) in in_order(places) {
-        let at = Place { segment: Some(segment), ..Place::default() };
-        model.push("birth", at, found.births[cluster]);
-        model.push("death", at, found.deaths[cluster]);
-    }
+) -> Result<(), StageError> {
     for (row, &label) in labels.iter().enumerate() {
         let Ok(segment) = usize::try_from(label) else { continue };
         let at = Place { item: Some(row), segment: Some(segment), ..Place::default() };
-        model.push("core_distance", at, found.core_distances[row]);
+        model.push("core_distance", at, found.core_distances[row])?;
         for (name, v) in features.names.iter().zip(features.x.row(row)) {
-            model.push("member", Place { feature: Some(name), ..at }, *v);
+            model.push("member", Place { feature: Some(name), ..at }, *v)?;
         }
     }
-    model
+    Ok(())
 }

@@ -132,46 +132,49 @@ impl Kind for ClusterHierarchical {
         }
         let labels = tree.cut(params.k)?;
         let labels = order::relabel(&labels, &order::by_size(&labels, params.k));
-        let mut model = Model::new("cluster.hierarchical");
         let centroids = means(&features.x, &labels, params.k, &ctx.work.pool);
         let places: Vec<usize> = (0..params.k).collect();
-        model.push_by_segment("centroid", &features.names, &centroids, &places);
-        push_merges(&mut model, &tree.merges);
-        if let Some(micro) = &tree.micro {
-            push_micro(&mut model, &features.names, micro);
-        }
         let fitted = Fitted {
             algorithm: "hierarchical",
             labels,
             confidence: vec![f64::NAN; n_rows],
-            model,
             figures: Figures {
                 micro_clusters: tree.micro.as_ref().map(|micro| micro.sizes.len()),
                 ..Figures::default()
             },
         };
-        common::write(ctx, &features, fitted)
+        common::write(ctx, &features, fitted, |model| {
+            model.push_by_segment("centroid", &features.names, &centroids, &places)?;
+            push_merges(model, &tree.merges)?;
+            tree.micro.as_ref().map_or(Ok(()), |micro| push_micro(model, &features.names, micro))
+        })
     }
 }
 
-fn push_merges(model: &mut Model, merges: &[Merge]) {
+fn push_merges(model: &mut Model<'_>, merges: &[Merge]) -> Result<(), StageError> {
     for (item, merge) in merges.iter().enumerate() {
         let at = Place { item: Some(item), ..Place::default() };
-        model.push("left", at, merge.left as f64);
-        model.push("right", at, merge.right as f64);
-        model.push("distance", at, merge.distance);
-        model.push("size", at, merge.size as f64);
+        model.push("left", at, merge.left as f64)?;
+        model.push("right", at, merge.right as f64)?;
+        model.push("distance", at, merge.distance)?;
+        model.push("size", at, merge.size as f64)?;
     }
+    Ok(())
 }
 
-fn push_micro(model: &mut Model, names: &[String], micro: &Micro) {
+fn push_micro(
+    model: &mut Model<'_>,
+    names: &[String],
+    micro: &Micro,
+) -> Result<(), StageError> {
     for (item, (size, mean)) in micro.sizes.iter().zip(micro.means.rows()).enumerate() {
         let at = Place { item: Some(item), ..Place::default() };
-        model.push("micro_size", at, *size as f64);
+        model.push("micro_size", at, *size as f64)?;
         for (name, v) in names.iter().zip(mean) {
-            model.push("micro_centroid", Place { feature: Some(name), ..at }, *v);
+            model.push("micro_centroid", Place { feature: Some(name), ..at }, *v)?;
         }
     }
+    Ok(())
 }
 
 fn two_step_note(n_rows: usize, micro: &Micro, linkage: Linkage, exact_rows: usize) -> String {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{self as common, Figures, Fitted, Model},
+    kinds::cluster_common::{self as common, Figures, Fitted},
     ml::{
         Matrix,
         cluster::{
@@ -98,21 +98,20 @@ impl Kind for ClusterKMeans {
         common::note_fewer(ctx, k, n_clusters);
         common::note_cap(ctx, fitted.converged, max_iter);
         let places = order::by_size(&fitted.labels, n_clusters);
-        let mut model = Model::new("cluster.kmeans");
-        model.push_by_segment("centroid", &features.names, &fitted.centroids, &places);
         let figures = Figures {
             inertia: Some(fitted.inertia),
             iterations: Some(fitted.iterations),
             converged: Some(fitted.converged),
             ..Figures::default()
         };
-        let fitted = Fitted {
+        let told = Fitted {
             algorithm: "kmeans",
             labels: order::relabel(&fitted.labels, &places),
             confidence: kmeans::margins(&features.x, &fitted, &ctx.work.pool),
-            model,
             figures,
         };
-        common::write(ctx, &features, fitted)
+        common::write(ctx, &features, told, |model| {
+            model.push_by_segment("centroid", &features.names, &fitted.centroids, &places)
+        })
     }
 }

@@ -150,6 +150,23 @@ fn models_say_enough_to_assign_and_to_draw() {
     assert_eq!((rows(&hdbscan, "core_distance").len(), rows(&hdbscan, "member").len()), (7, 14));
 }
 
+/// A chunk of numbers is held at a time: the last, unfinished one must not be forgotten, nor a full one written twice.
+#[test]
+fn models_of_more_than_a_chunk_are_whole() {
+    let n_rows = 35_000;
+    let columns =
+        vec![("x", float_array(vec![1.0; n_rows])), ("y", float_array(vec![2.0; n_rows]))];
+    let table = Table::new(None, columns).unwrap();
+    let outputs = run_on(&ClusterDbscan, json!({}), &table, &Work::alone(2)).unwrap();
+    let model = outputs.table("model").unwrap();
+    assert_eq!((model.n_rows(), outputs.rows["model"]), (70_002, 70_002));
+    let (items, values) = (model.integers("item").unwrap(), model.floats("value").unwrap());
+    for row in 0..n_rows {
+        assert_eq!(items[2 + 2 * row..4 + 2 * row], [Some(row as i64); 2]);
+        assert_eq!(values[2 + 2 * row..4 + 2 * row], [1.0, 2.0]);
+    }
+}
+
 #[test]
 fn a_tree_over_micro_clusters_says_so() {
     let x: Vec<f64> = (0..400).map(|i| f64::from(i % 4) * 100.0 + f64::from(i) * 0.01).collect();
