@@ -273,9 +273,7 @@ fn number(value: Option<f64>) -> ArrayRef {
 /// Says that there are fewer segments than were asked for.
 pub(super) fn note_fewer(ctx: &mut StageCtx<'_>, wanted: usize, got: usize) {
     if got < wanted {
-        ctx.note(format!(
-            "the data has only {got} distinct rows: {got} segments instead of {wanted}"
-        ));
+        ctx.note(format!("no more segments than distinct rows: {got} instead of {wanted}"));
     }
 }
 

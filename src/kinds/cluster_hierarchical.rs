@@ -131,6 +131,9 @@ impl Kind for ClusterHierarchical {
             ctx.note(two_step_note(n_rows, micro, linkage, params.exact_rows));
         }
         let labels = tree.cut(params.k)?;
+        if tree.parts_equals(params.k) {
+            ctx.note("equal rows are in different segments; lower `k`, as fewer rows differ");
+        }
         let labels = order::relabel(&labels, &order::by_size(&labels, params.k));
         let centroids = means(&features.x, &labels, params.k, &ctx.work.pool);
         let places: Vec<usize> = (0..params.k).collect();

@@ -221,7 +221,11 @@ fn a_missing_value_is_named_by_id_and_column() {
 fn notes_tell_of_caps_and_missing_distinct_rows() {
     let twos = Table::new(None, vec![("x", float_array(vec![1.0, 2.0, 1.0, 2.0]))]).unwrap();
     let outputs = run_on(&ClusterKMeans, json!({"k": 3}), &twos, &Work::alone(1)).unwrap();
-    assert_eq!(outputs.notes, ["the data has only 2 distinct rows: 2 segments instead of 3"]);
+    assert_eq!(outputs.notes, ["no more segments than distinct rows: 2 instead of 3"]);
+    let parted = run_on(&ClusterHierarchical, json!({"k": 3}), &twos, &Work::alone(1)).unwrap();
+    assert!(parted.notes[0].starts_with("equal rows are in different segments"));
+    let whole = run_on(&ClusterHierarchical, json!({"k": 2}), &twos, &Work::alone(1)).unwrap();
+    assert!(whole.notes.is_empty(), "{:?}", whole.notes);
     assert_eq!(outputs.table("labels").unwrap().names()[0], "row");
     let capped = run(&ClusterGmm, json!({"k": 2, "max_iter": 1}));
     assert!(capped.notes[0].contains("max_iter = 1"), "{:?}", capped.notes);

@@ -15,7 +15,7 @@ use crate::{
     ml::{
         Matrix,
         cluster::{
-            check_input,
+            check_input, check_k,
             kmeans::{KMeansParams, Starts},
             moments::add,
             panels::{LANES, Panels},
@@ -94,7 +94,8 @@ impl Gmm {
 /// If there are fewer rows than `k` (or than 2), no features, or a value is not finite; if a component's
 /// covariance is not positive definite; if cancelled.
 pub fn fit(x: &Matrix, params: &GmmParams, work: &Work) -> Result<Gmm, MlError> {
-    check_input(x, params.k.max(2))?;
+    check_input(x, 2)?;
+    check_k(params.k, x.n_rows())?;
     let start =
         KMeansParams { k: params.k, n_init: 1, max_iter: 300, tol: 1e-4, seed: params.seed };
     let starts = Starts::new(x, &start, &work.pool);

@@ -10,7 +10,7 @@ use crate::{
     ml::{
         Matrix,
         cluster::{
-            check_input,
+            check_input, check_k,
             distinct::Distinct,
             forest::Forest,
             linkage::{self, Pair, Update},
@@ -100,6 +100,13 @@ pub fn fit(x: &Matrix, linkage: Linkage, two_step: TwoStep, work: &Work) -> Resu
 }
 
 impl Tree {
+    /// Returns true if a cut into `k` clusters parts rows that are equal.
+    pub fn parts_equals(&self, k: usize) -> bool {
+        let undone =
+            (self.merges.len() + 1).checked_sub(k).and_then(|first| self.merges.get(first));
+        undone.is_some_and(|merge| merge.distance == 0.0)
+    }
+
     /// Returns the cluster of each row, as [`cut`].
     ///
     /// # Errors
@@ -198,9 +205,7 @@ pub(super) fn number(mut pairs: Vec<Pair>, sizes: &[usize]) -> Vec<Merge> {
 /// # Errors
 /// If `k` is 0 or above the number of rows.
 pub fn cut(merges: &[Merge], n_rows: usize, k: usize) -> Result<Vec<i32>, MlError> {
-    if k == 0 || k > n_rows {
-        return Err(MlError::TooFew { what: "rows", needed: k.max(1), got: n_rows });
-    }
+    check_k(k, n_rows)?;
     let mut forest = Forest::new(2 * n_rows);
     for (m, merge) in merges.iter().take(n_rows - k).enumerate() {
         forest.set_parent(merge.left, n_rows + m);

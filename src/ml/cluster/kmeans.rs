@@ -17,7 +17,14 @@ use seeding::plus_plus;
 
 use crate::{
     base::pool::Pool,
-    ml::{Matrix, cluster::check_input, error::MlError, math, rng::Rng, simd},
+    ml::{
+        Matrix,
+        cluster::{check_input, check_k},
+        error::MlError,
+        math,
+        rng::Rng,
+        simd,
+    },
     stage::work::Work,
 };
 
@@ -58,7 +65,8 @@ pub struct KMeans {
 /// # Errors
 /// If there are fewer rows than `k`, no features, or a value is not finite; if cancelled.
 pub fn fit(x: &Matrix, params: &KMeansParams, work: &Work) -> Result<KMeans, MlError> {
-    check_input(x, params.k.max(1))?;
+    check_input(x, 1)?;
+    check_k(params.k, x.n_rows())?;
     let starts = Starts::new(x, params, &work.pool);
     work.progress.set_total(params.n_init as u64);
     let runs = work.pool.map(params.n_init.max(1), |i| {
@@ -87,8 +95,9 @@ pub fn fit_from(
     params: &KMeansParams,
     work: &Work,
 ) -> Result<KMeans, MlError> {
-    check_input(x, centroids.n_rows().max(1))?;
+    check_input(x, 1)?;
     check_centroids(x, centroids)?;
+    check_k(centroids.n_rows(), x.n_rows())?;
     Starts::new(x, params, &work.pool).run_from(centroids.clone(), work)
 }
 

@@ -45,6 +45,18 @@ pub fn means(x: &Matrix, labels: &[i32], n_clusters: usize, pool: &Pool) -> Matr
     moments::centroids(x, labels, n_clusters, pool).1
 }
 
+/// Checks that `k` clusters of `n_rows` rows can be.
+///
+/// # Errors
+/// [`MlError::Parameter`].
+fn check_k(k: usize, n_rows: usize) -> Result<(), MlError> {
+    if (1..=n_rows).contains(&k) {
+        return Ok(());
+    }
+    let why = format!("{k} is not from 1 to the number of rows, {n_rows}");
+    Err(MlError::Parameter { name: "k", why })
+}
+
 /// The largest magnitude whose squared distances, summed over many features and rows, stay finite.
 pub const MAX_MAGNITUDE: f64 = 1e140;
 

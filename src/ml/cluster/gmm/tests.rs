@@ -116,9 +116,10 @@ fn degenerate_data() {
         assert!(error.contains("reg_covar"), "{error}");
     }
     let too_few = |n_rows, k| fit(&Matrix::zeros(n_rows, 2), &params(k, Covariance::Full), &work);
-    for (n_rows, k) in [(0, 1), (1, 1), (3, 4)] {
-        assert!(matches!(too_few(n_rows, k), Err(MlError::TooFew { .. })));
+    for n_rows in [0, 1] {
+        assert!(matches!(too_few(n_rows, 1), Err(MlError::TooFew { .. })));
     }
+    assert!(matches!(too_few(3, 4), Err(MlError::Parameter { name: "k", .. })));
     let x = Matrix::new(2, 1, vec![1.0, f64::NAN]);
     let found = fit(&x, &params(1, Covariance::Full), &work);
     assert!(matches!(found, Err(MlError::NotFinite { row: 1, column: 0 })));

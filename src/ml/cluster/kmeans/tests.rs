@@ -192,7 +192,7 @@ fn degenerate_data() {
 
     let too_few = |n_rows, n_cols, k| fit(&Matrix::zeros(n_rows, n_cols), &params(k), &work);
     assert!(matches!(too_few(0, 2, 1), Err(MlError::TooFew { what: "rows", .. })));
-    assert!(matches!(too_few(3, 2, 4), Err(MlError::TooFew { what: "rows", .. })));
+    assert!(matches!(too_few(3, 2, 4), Err(MlError::Parameter { name: "k", .. })));
     assert!(matches!(too_few(3, 0, 2), Err(MlError::TooFew { what: "feature columns", .. })));
     for bad in [f64::NAN, f64::INFINITY] {
         let x = Matrix::new(2, 1, vec![1.0, bad]);
