@@ -165,11 +165,7 @@ fn push_merges(model: &mut Model<'_>, merges: &[Merge]) -> Result<(), StageError
     Ok(())
 }
 
-fn push_micro(
-    model: &mut Model<'_>,
-    names: &[String],
-    micro: &Micro,
-) -> Result<(), StageError> {
+fn push_micro(model: &mut Model<'_>, names: &[String], micro: &Micro) -> Result<(), StageError> {
     for (item, (size, mean)) in micro.sizes.iter().zip(micro.means.rows()).enumerate() {
         let at = Place { item: Some(item), ..Place::default() };
         model.push("micro_size", at, *size as f64)?;

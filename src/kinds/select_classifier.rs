@@ -1,7 +1,7 @@
 //! `select.classifier`: the best of several classifier stages by one metric, and why.
 //! It does not know how any of them was trained.
 
-use std::{io::Read, sync::Arc};
+use std::sync::Arc;
 
 use arrow::{
     array::{ArrayRef, BooleanArray, Int64Array},
@@ -116,7 +116,7 @@ impl Kind for SelectClassifier {
         }
         let winner = entries[0].candidate;
         ctx.write("leaderboard", &leaderboard(&entries)?)?;
-        copy_model(ctx, winner)
+        ctx.copy(winner, "model")
     }
 }
 
@@ -258,22 +258,9 @@ fn leaderboard(entries: &[Entry<'_>]) -> Result<Table, FrameError> {
     Table::new(None, columns)
 }
 
-fn copy_model(ctx: &mut StageCtx<'_>, winner: &Candidate) -> Result<(), StageError> {
-    let failed = |error| StageError::Io { intent: "copying the winner's model".to_string(), error };
-    let model = winner.ports.get("model").ok_or_else(|| {
-        StageError::Internal(format!("candidate `{}` has no output `model`", winner.name))
-    })?;
-    let mut bytes = Vec::new();
-    model.reader().map_err(failed)?.read_to_end(&mut bytes).map_err(failed)?;
-    let rows = model.table()?.n_rows() as u64;
-    ctx.write_bytes("model", &bytes)?;
-    ctx.set_rows("model", rows);
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::{collections::BTreeMap, io::Read};
 
     use arrow::array::AsArray;
     use serde_json::json;

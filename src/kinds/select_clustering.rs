@@ -6,7 +6,7 @@ mod reason;
 mod require;
 mod stability;
 
-use std::{collections::BTreeMap, io::Read, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array},
@@ -174,8 +174,8 @@ impl Kind for SelectClustering {
             columns.extend(stability::cells(&entries));
         }
         ctx.write("leaderboard", &Table::new(None, columns)?)?;
-        copy(ctx, winner, "labels")?;
-        copy(ctx, winner, "model")
+        ctx.copy(winner, "labels")?;
+        ctx.copy(winner, "model")
     }
 }
 
@@ -276,22 +276,6 @@ fn leaderboard(
         ("chosen", Arc::new(BooleanArray::from(chosen))),
     ]);
     Ok(columns)
-}
-
-/// Copies the winner's artifact byte by byte, so that it keeps its hash.
-fn copy(ctx: &mut StageCtx<'_>, winner: &Candidate, port: &str) -> Result<(), StageError> {
-    let input = winner.ports.get(port).ok_or_else(|| {
-        StageError::Internal(format!("candidate `{}` has no output `{port}`", winner.name))
-    })?;
-    let mut bytes = Vec::new();
-    input
-        .reader()
-        .and_then(|mut reader| reader.read_to_end(&mut bytes))
-        .map_err(|error| StageError::Io { intent: format!("reading {}", input.label), error })?;
-    let n_rows = input.table()?.n_rows();
-    ctx.write_bytes(port, &bytes)?;
-    ctx.set_rows(port, n_rows as u64);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -130,10 +130,13 @@ impl Candidate {
     /// # Errors
     /// If it has no such output or the bytes are damaged.
     pub fn table(&self, port: &str) -> Result<Table, StageError> {
-        let input = self.ports.get(port).ok_or_else(|| {
+        Ok(self.output(port)?.table()?)
+    }
+
+    fn output(&self, port: &str) -> Result<&Input, StageError> {
+        self.ports.get(port).ok_or_else(|| {
             StageError::Internal(format!("candidate `{}` has no output `{port}`", self.name))
-        })?;
-        Ok(input.table()?)
+        })
     }
 }
 
@@ -347,6 +350,23 @@ impl<'a> StageCtx<'a> {
     pub fn write_bytes(&mut self, port: &str, bytes: &[u8]) -> Result<(), StageError> {
         let failed = |error| StageError::Io { intent: format!("writing output `{port}`"), error };
         self.outputs.open(port).map_err(failed)?.write_all(bytes).map_err(failed)
+    }
+
+    /// Copies an output of a candidate to the output of the same name, byte by byte, so that it keeps its hash.
+    ///
+    /// # Errors
+    /// If the candidate has no such output, its bytes are no table or damaged, or the sink fails.
+    pub fn copy(&mut self, candidate: &Candidate, port: &str) -> Result<(), StageError> {
+        let input = candidate.output(port)?;
+        let n_rows = input.rows()?.n_rows();
+        let copying = |error| StageError::Io {
+            intent: format!("copying {} to output `{port}`", input.label),
+            error,
+        };
+        let mut reader = input.reader().map_err(copying)?;
+        io::copy(&mut reader, &mut self.sink(port)?).map_err(copying)?;
+        self.set_rows(port, n_rows as u64);
+        Ok(())
     }
 
     /// Opens an output's sink, to stream into it.

@@ -1,6 +1,6 @@
 //! Hand-worked cases, oracles and degenerate data of `select_clustering`. It does not know how the results are stored.
 
-use std::sync::Arc;
+use std::{io::Read, sync::Arc};
 
 use arrow::array::Float64Array;
 use serde_json::json;

@@ -64,9 +64,8 @@ fn drawn(n_rows: usize, rng: &mut Rng) -> Vec<usize> {
 /// Returns for each old cluster the largest Jaccard coefficient with a new one; `None` for one without rows. Noise is no
 /// cluster.
 fn most_similar(table: &Contingency, n_clusters: usize) -> Vec<Option<f64>> {
-    let others: Vec<u64> = (0..table.columns.len())
-        .map(|j| table.counts.iter().map(|row| row[j]).sum())
-        .collect();
+    let others: Vec<u64> =
+        (0..table.columns.len()).map(|j| table.counts.iter().map(|row| row[j]).sum()).collect();
     let mut best = vec![None; n_clusters];
     for (label, counts) in table.rows.iter().zip(&table.counts) {
         let Ok(c) = usize::try_from(*label) else { continue };
