@@ -134,7 +134,8 @@ fn say(bars: Option<&MultiProgress>, text: &str) {
     // The bars know how to make room; a terminal that refuses has gone away.
     let _ = match bars {
         Some(bars) => bars.println(text),
-        None => writeln!(io::stderr().lock(), "{text}"),
+        // In one piece, so that a line is one write.
+        None => io::stderr().lock().write_all(format!("{text}\n").as_bytes()),
     };
 }
 
