@@ -49,12 +49,7 @@ impl<'a> Searcher<'a> {
         Searcher { x, index: Neighbours::new(x) }
     }
 
-    pub(super) fn cluster(
-        &self,
-        eps: f64,
-        min_samples: usize,
-        work: &Work,
-    ) -> Result<Clustering, MlError> {
+    fn cluster(&self, eps: f64, min_samples: usize, work: &Work) -> Result<Clustering, MlError> {
         if !(eps > 0.0 && eps.is_finite()) {
             let why = format!("{eps} is not a number above 0");
             return Err(MlError::Parameter { name: "eps", why });
@@ -64,11 +59,26 @@ impl<'a> Searcher<'a> {
         Ok(Clustering { labels, is_core })
     }
 
-    /// Returns each row's distance to its `n`-th nearest other row (to the farthest if there are fewer).
-    pub(super) fn neighbour_distances(&self, n: usize, work: &Work) -> Result<Vec<f64>, MlError> {
+    /// Returns the labels that [`fit`] finds where the squared distance of each row to its `min_samples`-th nearest row,
+    /// itself included, is known: that tells which rows are core rows.
+    pub(super) fn labels(
+        &self,
+        eps: f64,
+        min_samples: usize,
+        squared_distances: &[f64],
+        work: &Work,
+    ) -> Result<Vec<i32>, MlError> {
+        let is_near = |d: f64| min_samples <= self.x.n_rows() && d <= eps * eps;
+        let is_core: Vec<bool> =
+            squared_distances.iter().map(|&d| min_samples <= 1 || is_near(d)).collect();
+        self.connect(&is_core, eps * eps, work)
+    }
+
+    /// Returns each row's squared distance to its `n`-th nearest other row (to the farthest if there are fewer).
+    pub(super) fn squared_distances(&self, n: usize, work: &Work) -> Result<Vec<f64>, MlError> {
         // The row itself is nearest of all.
         let nth = |row| self.index.nth_squared_distance(self.x.row(row), n + 1, |_| 1);
-        self.for_each_row(work, |row| nth(row).sqrt())
+        self.for_each_row(work, nth)
     }
 
     fn for_each_row<T: Send>(
@@ -209,8 +219,26 @@ mod tests {
     fn distances_to_neighbours() {
         let x = Matrix::new(4, 1, vec![0.0, 1.0, 3.0, 7.0]);
         let work = Work::alone(1);
-        assert_eq!(Searcher::new(&x).neighbour_distances(1, &work).unwrap(), [1.0, 1.0, 2.0, 4.0]);
-        assert_eq!(Searcher::new(&x).neighbour_distances(2, &work).unwrap(), [3.0, 2.0, 3.0, 6.0]);
+        let squared = |n| Searcher::new(&x).squared_distances(n, &work).unwrap();
+        assert_eq!(squared(1), [1.0, 1.0, 4.0, 16.0]);
+        assert_eq!(squared(2), [9.0, 4.0, 9.0, 36.0]);
+    }
+
+    /// What a radius is tried with takes core rows from distances that are known already, and must not differ by it.
+    #[test]
+    fn known_distances_give_the_same_labels() {
+        let (x, work) = (blobs(600, 3, 4, 2), Work::alone(2));
+        let searcher = Searcher::new(&x);
+        for min_samples in [1, 2, 6, 30, 600, 601] {
+            let n_neighbours = (min_samples - 1).clamp(1, 599);
+            let squared = searcher.squared_distances(n_neighbours, &work).unwrap();
+            // Of radii at which a row just becomes a core row.
+            for at in [10, 300, 599] {
+                let eps = squared[at].sqrt();
+                let labels = searcher.labels(eps, min_samples, &squared, &work).unwrap();
+                assert_eq!(labels, fit(&x, eps, min_samples, &work).unwrap().labels, "{eps}");
+            }
+        }
     }
 
     #[test]
@@ -219,7 +247,7 @@ mod tests {
         let run = |n_threads| fit(&x, 1.0, 6, &Work::alone(n_threads)).unwrap();
         assert!(run(1) == run(2) && run(1) == run(7));
         let distances =
-            |n_threads| Searcher::new(&x).neighbour_distances(5, &Work::alone(n_threads)).unwrap();
+            |n_threads| Searcher::new(&x).squared_distances(5, &Work::alone(n_threads)).unwrap();
         assert_eq!(distances(1), distances(3));
     }
 

@@ -30,20 +30,22 @@ pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<f64, MlError>
     // `min_samples` counts the row itself.
     let n_neighbours = min_samples.saturating_sub(1).clamp(1, x.n_rows() - 1);
     let searcher = Searcher::new(x);
-    let mut curve = searcher.neighbour_distances(n_neighbours, work)?;
+    let squared = searcher.squared_distances(n_neighbours, work)?;
+    let mut curve: Vec<f64> = squared.iter().map(|d| d.sqrt()).collect();
     if curve.iter().all(|&d| d == 0.0) {
         // Every row has enough equal ones: what is left to ask is how far apart the places are.
         let places = x.select_rows(&Distinct::of(x).first);
         let n_neighbours = n_neighbours.min(places.n_rows().saturating_sub(1));
         if n_neighbours > 0 {
-            curve = Searcher::new(&places).neighbour_distances(n_neighbours, work)?;
+            let squared = Searcher::new(&places).squared_distances(n_neighbours, work)?;
+            curve = squared.iter().map(|d| d.sqrt()).collect();
         }
     }
     curve.sort_by(f64::total_cmp);
     let textbook = knee(&curve);
     let mut at = textbook;
     while at >= curve.len() / 2 && curve[at] > 0.0 {
-        if separates(&searcher.cluster(curve[at], min_samples, work)?.labels) {
+        if separates(&searcher.labels(curve[at], min_samples, &squared, work)?) {
             return Ok(curve[at]);
         }
         at = knee(&curve[..=at]).min(at.saturating_sub(curve.len().div_ceil(10)));
