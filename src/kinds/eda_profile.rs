@@ -171,7 +171,7 @@ impl Kind for EdaProfile {
         let step = columns::step(n_rows);
         if step > 1 {
             ctx.note(format!(
-                "correlations are those of every {step}th row, as there are more than {} rows",
+                "correlations are those of one row in {step}, as there are more than {} rows",
                 columns::EXACT_ROWS
             ));
         }

@@ -1,10 +1,7 @@
 //! The id column of a source: checked where a person names one, added as `row` where nobody does.
 //! It does not know how the source was read.
 
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hasher},
-};
+use std::collections::HashMap;
 
 use arrow::{
     array::{Array, ArrayRef, AsArray},
@@ -15,7 +12,11 @@ use arrow::{
 use serde::Deserialize;
 
 use crate::{
-    base::names,
+    base::{
+        memory::{Lease, Memory},
+        names,
+    },
+    ml::stats::levels::mark,
     stage::{
         error::{Place, StageError},
         params::Shape,
@@ -85,9 +86,11 @@ impl<'a> Rules<'a> {
 }
 
 /// Looks at ids as they come and keeps 64 bits of each: equal ids have equal bits, so that where no bits occur twice, no id
-/// does. Where ids ascend, as most do, nothing is sorted.
+/// does. Where ids ascend, as most do, nothing is sorted. The bits count in the run's budget of memory.
 #[derive(Debug, Default)]
 pub struct Census {
+    memory: Memory,
+    lease: Lease,
     marks: Vec<u64>,
     last: Option<Last>,
     unordered: bool,
@@ -99,12 +102,26 @@ enum Last {
     Text(String),
 }
 
+/// Bytes that an id takes: 64 bits, and as many again while their list grows.
+const MARKED: u64 = 16;
+
 impl Census {
+    /// Starts one within a budget of memory.
+    pub fn within(memory: Memory) -> Census {
+        Census { memory, ..Census::default() }
+    }
+
     /// Takes in the next ids, none of which is null.
     ///
     /// # Errors
-    /// If Arrow cannot write one as text.
+    /// If Arrow cannot write one as text, or the budget is too small for them.
     pub fn add(&mut self, ids: &ArrayRef) -> Result<(), StageError> {
+        // Never waits: rows before these are on their way already.
+        let taken = self.memory.take(&mut self.lease, MARKED * ids.len() as u64, &|| true);
+        taken.map_err(|too_little| {
+            let what = "64 bits of each id, to find those that occur more than once";
+            StageError::too_little(too_little, what)
+        })?;
         self.marks.extend(marks(ids)?);
         if !self.unordered {
             self.unordered = !self.ascends(ids);
@@ -249,23 +266,18 @@ pub fn all_there(
 
 /// Returns 64 bits of each id, equal for equal ids.
 fn marks(ids: &ArrayRef) -> Result<Vec<u64>, StageError> {
-    let of = |text: &[u8]| {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(text);
-        hasher.finish()
-    };
     Ok(match ids.data_type() {
         DataType::Int64 => {
             ids.as_primitive::<Int64Type>().values().iter().map(|&v| v as u64).collect()
         }
         DataType::Utf8 => {
-            ids.as_string::<i32>().iter().map(|id| of(id.unwrap_or_default().as_bytes())).collect()
+            ids.as_string::<i32>().iter().map(|id| mark(id.unwrap_or_default())).collect()
         }
         _ => {
             let texts = (0..ids.len()).map(|row| array_value_to_string(ids, row));
             let texts: Result<Vec<String>, _> = texts.collect();
             let texts = texts.map_err(crate::frame::FrameError::from)?;
-            texts.iter().map(|text| of(text.as_bytes())).collect()
+            texts.iter().map(|text| mark(text)).collect()
         }
     })
 }

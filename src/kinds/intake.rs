@@ -10,7 +10,7 @@ use arrow::{
 };
 
 use crate::{
-    base::pool::Pool,
+    base::{memory::Memory, pool::Pool},
     frame::{FrameError, Table, table::ID_KEY},
     kinds::ids::{self, Census, Duplicates, Repeats, Rules},
     stage::{
@@ -82,6 +82,11 @@ impl<'o, 'k> Intake<'o, 'k> {
             (Some(suspects), None) => Some(Repeats::of(suspects.clone())),
             _ => None,
         };
+        let memory = match &place {
+            Destination::Output(_, pool) => pool.memory().clone(),
+            // Whoever wants it there has asked for all of it.
+            Destination::Memory => Memory::default(),
+        };
         Intake {
             rules,
             known,
@@ -91,7 +96,7 @@ impl<'o, 'k> Intake<'o, 'k> {
             types: Vec::new(),
             metadata: HashMap::new(),
             position: None,
-            census: Census::default(),
+            census: Census::within(memory),
             repeats,
             fractions: known.fractions,
         }
@@ -248,7 +253,10 @@ fn kept(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::table::{float_array, int_array, opt_text_array, text_array};
+    use crate::{
+        base::memory::Lease,
+        frame::table::{float_array, int_array, opt_text_array, text_array},
+    };
 
     /// Reads ids in pieces until nothing more is to be learnt.
     fn read(
@@ -299,6 +307,16 @@ mod tests {
             error(text_array(["a"]), "cc"),
             "f: id column `cc` is not there, did you mean `c`?"
         );
+    }
+
+    /// Ten million ids took 160 MB that the budget of memory had never heard of.
+    #[test]
+    fn ids_count_in_the_budget_of_memory() {
+        let own = Memory::new(Some(1)).take(&mut Lease::default(), 0, &|| true).unwrap_err().needed;
+        let mut census = Census::within(Memory::new(Some(own + 40)));
+        assert!(census.add(&int_array(vec![1, 2])).is_ok());
+        let error = census.add(&text_array(["a"])).unwrap_err().to_string();
+        assert!(error.contains("64 bits of each id") && error.contains("--memory"), "{error}");
     }
 
     #[test]

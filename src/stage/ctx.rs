@@ -241,9 +241,7 @@ impl<'a> StageCtx<'a> {
         let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
         let stopped = || self.work.cancel.is_cancelled();
         let taken = self.work.pool.memory().take(&mut lease, n_bytes, &stopped);
-        taken.map_err(|too_little| {
-            StageError::Data(format!("{too_little}: {what}; allow more with `--memory`"))
-        })?;
+        taken.map_err(|too_little| StageError::too_little(too_little, what))?;
         Ok(self.work.check()?)
     }
 

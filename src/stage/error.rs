@@ -2,7 +2,9 @@
 
 use std::{fmt, io};
 
-use crate::{frame::FrameError, stage::work::Cancelled, store::error::StoreError};
+use crate::{
+    base::memory::TooLittle, frame::FrameError, stage::work::Cancelled, store::error::StoreError,
+};
 
 /// A place in a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,6 +78,11 @@ impl StageError {
     /// Makes the error of a place in a source; `fact` follows it.
     pub fn at(place: Place, fact: &str) -> StageError {
         StageError::SourceAt { message: format!("{place}: {fact}"), place }
+    }
+
+    /// Makes the error of a budget of memory that is too small for `what`.
+    pub fn too_little(too_little: TooLittle, what: &str) -> StageError {
+        StageError::Data(format!("{too_little}: {what}; allow more with `--memory`"))
     }
 
     /// Returns where in a source the mistake stands, if it stands in one.
