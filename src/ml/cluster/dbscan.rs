@@ -112,9 +112,10 @@ impl<'a> Searcher<'a> {
         n_near >= min_samples
     }
 
-    /// Connects core rows within reach of each other and gives border rows to the first cluster that reaches them.
+    /// Connects core rows within reach of each other, and gives each other row to the first cluster that reaches it.
     fn connect(&self, is_core: &[bool], radius: f64, work: &Work) -> Result<Vec<i32>, MlError> {
-        let mut open = Open::new(&self.index, self.x.n_rows());
+        let mut open = Open::new(&self.index, is_core);
+        let has_core: Vec<bool> = open.counts.iter().map(|&n| n > 0).collect();
         let mut labels = vec![NOISE; self.x.n_rows()];
         let mut n_clusters = 0;
         let mut reached = Vec::new();
@@ -127,27 +128,52 @@ impl<'a> Searcher<'a> {
             reached.push(start);
             while let Some(row) = reached.pop() {
                 work.check()?;
-                let mut joined = Vec::new();
+                let first = reached.len();
                 let enter = |node| open.has_rows(node);
                 self.index.search(self.x.row(row), radius, enter, |rows, distances| {
                     for (&other, d) in rows.iter().zip(distances) {
-                        if *d <= radius && labels[other] == NOISE {
+                        if *d <= radius && is_core[other] && labels[other] == NOISE {
                             labels[other] = n_clusters;
-                            joined.push(other);
+                            reached.push(other);
                         }
                     }
                     radius
                 });
-                joined.iter().for_each(|&other| open.close(other));
-                reached.extend(joined.into_iter().filter(|&other| is_core[other]));
+                reached[first..].iter().for_each(|&other| open.close(other));
             }
             n_clusters += 1;
         }
-        Ok(labels)
+        self.for_each_row(work, |row| match is_core[row] {
+            true => labels[row],
+            false => self.first_in_reach(row, radius, &has_core, is_core, &labels),
+        })
+    }
+
+    /// Returns the first of the clusters whose core rows reach a row; noise if none does.
+    fn first_in_reach(
+        &self,
+        row: usize,
+        radius: f64,
+        has_core: &[bool],
+        is_core: &[bool],
+        labels: &[i32],
+    ) -> i32 {
+        let mut first = i32::MAX;
+        let enter = |node: usize| has_core[node];
+        self.index.search(self.x.row(row), radius, enter, |rows, distances| {
+            for (&other, d) in rows.iter().zip(distances) {
+                if *d <= radius && is_core[other] {
+                    first = first.min(labels[other]);
+                }
+            }
+            // None comes before the first one.
+            if first == 0 { -1.0 } else { radius }
+        });
+        if first == i32::MAX { NOISE } else { first }
     }
 }
 
-/// How many rows below each node have no cluster yet: a search for more of them leaves out the rest, which makes
+/// How many core rows below each node have no cluster yet: a search for more of them leaves out the rest, which makes
 /// the growing of a large cluster cheap.
 struct Open {
     counts: Vec<usize>,
@@ -157,12 +183,13 @@ struct Open {
 }
 
 impl Open {
-    fn new(index: &Neighbours, n_rows: usize) -> Open {
+    fn new(index: &Neighbours, is_core: &[bool]) -> Open {
         let mut counts = vec![0; index.n_nodes()];
-        let mut leaves = vec![0; n_rows];
+        let mut leaves = vec![0; is_core.len()];
         let mut paths = Vec::new();
         for (leaf, (path, rows)) in index.leaves().into_iter().enumerate() {
-            path.iter().for_each(|&node| counts[node] += rows.len());
+            let n_core = rows.iter().filter(|&&row| is_core[row]).count();
+            path.iter().for_each(|&node| counts[node] += n_core);
             rows.iter().for_each(|&row| leaves[row] = leaf);
             paths.push(path);
         }
