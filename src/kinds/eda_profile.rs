@@ -158,12 +158,12 @@ impl Kind for EdaProfile {
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let settings: Settings = ctx.params()?;
         let rows = ctx.rows("table")?;
-        let n_rows = rows.n_rows();
+        let (n_rows, n_columns) = (rows.n_rows(), rows.schema().fields().len());
         let (n_bytes, name) = largest_column(&rows).unwrap_or_default();
         let what = format!(
             "column `{name}` in order, the largest, and what is kept of all for correlations"
         );
-        let at_once = ctx.hold_some(kept_bytes(&rows), n_bytes, &what)?;
+        let at_once = ctx.hold_some(kept_bytes(&rows), n_bytes, n_columns, &what)?;
         let columns = describe(&rows, at_once, &settings, ctx.work)?;
         let pairs = correlations::all(&columns, ctx.work)?;
         let n_duplicates = duplicate_rows(&rows, ctx.work)?;

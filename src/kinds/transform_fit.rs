@@ -99,7 +99,7 @@ impl Kind for TransformFit {
         let rows = ctx.rows("table")?;
         let (n_bytes, name) = prepare::largest_column(&rows, &settings)?.unwrap_or_default();
         let what = format!("column `{name}` in order, the largest that is learnt from");
-        let at_once = ctx.hold_some(0, n_bytes, &what)?;
+        let at_once = ctx.hold_some(0, n_bytes, rows.schema().fields().len(), &what)?;
         let (preparation, notes) = Preparation::fit_all(&rows, at_once, &settings, ctx.work)?;
         notes.into_iter().for_each(|note| ctx.note(note));
         write_matrix(ctx, &rows, &preparation)?;

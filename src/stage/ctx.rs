@@ -27,6 +27,9 @@ use crate::{
 /// How many times its own size a table takes in memory while something is computed of it: itself, and a matrix of it.
 const TABLE_AND_WORK: u64 = 2;
 
+/// Bytes that are copied at a time.
+const COPY_BYTES: usize = 1 << 16;
+
 /// Opens an input's bytes.
 type Opener = dyn Fn() -> io::Result<File> + Send + Sync;
 
@@ -245,16 +248,23 @@ impl<'a> StageCtx<'a> {
         Ok(self.work.check()?)
     }
 
-    /// Takes bytes, with `for_all`, for a piece of work of so many bytes, as [`StageCtx::hold`] does, and for as many others beside
-    /// it as there are threads and there is room. Returns how many pieces these are.
+    /// Takes bytes, with `for_all`, for one of `n` pieces of work of so many bytes each, as [`StageCtx::hold`] does, and for as
+    /// many others beside it as there are threads and there is room. Returns how many pieces these are.
     ///
     /// # Errors
     /// As [`StageCtx::hold`].
-    pub fn hold_some(&self, for_all: u64, each: u64, what: &str) -> Result<usize, StageError> {
+    pub fn hold_some(
+        &self,
+        for_all: u64,
+        each: u64,
+        n: usize,
+        what: &str,
+    ) -> Result<usize, StageError> {
         self.hold(for_all.saturating_add(each), what)?;
         let mut lease = self.lease.lock().unwrap_or_else(PoisonError::into_inner);
         let pool = &self.work.pool;
-        Ok(1 + pool.memory().take_more(&mut lease, each, pool.n_threads() - 1))
+        let others = n.min(pool.n_threads()).saturating_sub(1);
+        Ok(1 + pool.memory().take_more(&mut lease, each, others))
     }
 
     /// Opens the table on a required input as a stream of chunks.
@@ -353,7 +363,7 @@ impl<'a> StageCtx<'a> {
     /// Copies an output of a candidate to the output of the same name, byte by byte, so that it keeps its hash.
     ///
     /// # Errors
-    /// If the candidate has no such output, its bytes are no table or damaged, or the sink fails.
+    /// If the candidate has no such output, its bytes are no table or not those of its hash, or the sink fails.
     pub fn copy(&mut self, candidate: &Candidate, port: &str) -> Result<(), StageError> {
         let input = candidate.output(port)?;
         let n_rows = input.rows()?.n_rows();
@@ -361,8 +371,24 @@ impl<'a> StageCtx<'a> {
             intent: format!("copying {} to output `{port}`", input.label),
             error,
         };
+        let mut hasher = blake3::Hasher::new();
         let mut reader = input.reader().map_err(copying)?;
-        io::copy(&mut reader, &mut self.sink(port)?).map_err(copying)?;
+        let mut sink = self.sink(port)?;
+        let mut buffer = vec![0; COPY_BYTES];
+        loop {
+            let n = reader.read(&mut buffer).map_err(copying)?;
+            if n == 0 {
+                break;
+            }
+            hasher.update(&buffer[..n]);
+            sink.write_all(&buffer[..n]).map_err(copying)?;
+        }
+        drop(sink);
+        if ContentHash::from_digest(hasher.finalize()) != input.hash {
+            let fact =
+                "its bytes are not those of its hash; `orchestrate fsck` tells what is damaged";
+            return Err(StageError::Data(format!("{}: {fact}", input.label)));
+        }
         self.set_rows(port, n_rows as u64);
         Ok(())
     }

@@ -96,10 +96,7 @@ pub fn run(
     let n_fits = (1 + common.folds.unwrap_or(0) as u64) * per_fit;
     let prepared = data.prepare(&parts.train)?;
     let what = format!("{} features of {} rows", prepared.n_features(), table.n_rows());
-    let at_once = match (data.fit_bytes(&prepared), n_fits) {
-        (n_bytes, 1) => ctx.hold(n_bytes, &what).map(|()| 1)?,
-        (n_bytes, _) => ctx.hold_some(0, n_bytes, &what)?,
-    };
+    let at_once = ctx.hold_some(0, data.fit_bytes(&prepared), n_fits as usize, &what)?;
     ctx.work.progress.set_total(algorithm.steps * n_fits);
     let trained = data.train(algorithm, &parts.train, prepared, at_once)?;
     trained.notes.iter().for_each(|note| ctx.note(note));
