@@ -230,7 +230,7 @@ pub fn records(data: &[u8]) {
                 report::json::history(&entry.expect("an entry"), &store);
             }
             if let Ok(entry) = serde_json::from_slice::<HistoryEntry>(body) {
-                store.put_history(&entry).expect("a history entry");
+                store.put_history(entry).expect("a history entry");
             }
             look_back(&folder);
             let _ = fs::remove_dir_all(path.parent().expect("inside the store"));
@@ -392,7 +392,7 @@ fn folder() -> PathBuf {
             "program": "", "counts": {}, "stages": [],
         });
         let entry: HistoryEntry = serde_json::from_value(entry).expect("an entry");
-        store.put_history(&entry).expect("a history entry");
+        store.put_history(entry).expect("a history entry");
         path
     };
     FOLDER.get_or_init(make).clone()

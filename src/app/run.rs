@@ -20,7 +20,10 @@ use crate::{
     },
     kinds,
     stage::{error::StageError, work::Cancel},
-    store::{FORMAT, Store, records::HistoryEntry},
+    store::{
+        FORMAT, Store,
+        records::{HistoryEntry, PipelineState},
+    },
 };
 
 /// What a person asked for.
@@ -92,7 +95,7 @@ impl Project {
         let started = (Instant::now(), SystemTime::now());
         let store = self.store_for_writing()?;
         kinds::schema::refresh(&store)?;
-        let known = store.pipeline_state(&plan.pipeline)?;
+        let mut known = store.pipeline_state(&plan.pipeline)?;
         let engine_options = Options {
             jobs: options.jobs,
             memory: options.memory,
@@ -118,7 +121,7 @@ impl Project {
             seconds: started.0.elapsed().as_secs_f64(),
             interrupted: cancel.is_cancelled(),
         };
-        match self.record(&store, &mut outcome, options, started.1, &known) {
+        match self.record(&store, &mut outcome, options, started.1, &mut known) {
             // The stage that met it first has told it.
             Err(AppError::Store(error)) if error.is_refusal() && outcome.was_refused() => {}
             recorded => recorded?,
@@ -133,7 +136,7 @@ impl Project {
         outcome: &mut Outcome,
         options: &RunOptions,
         started: SystemTime,
-        known: &crate::store::records::PipelineState,
+        state: &mut PipelineState,
     ) -> Result<(), AppError> {
         let manifest = record::manifest(&outcome.plan, &outcome.reports);
         let entry = HistoryEntry {
@@ -156,9 +159,8 @@ impl Project {
         let yaml = entry.yaml;
         let (run, told_in) = store.put_run(manifest.as_ref(), entry)?;
         outcome.run = run;
-        let state = record::state(known, &outcome.reports);
-        if state != *known {
-            store.put_pipeline_state(&outcome.plan.pipeline, &state)?;
+        if record::renew(state, &outcome.reports) {
+            store.put_pipeline_state(&outcome.plan.pipeline, state)?;
         }
         if outcome.run.is_some() && options.targets.is_empty() {
             store.prune_latest(&outcome.plan.pipeline, &view(&outcome.reports))?;

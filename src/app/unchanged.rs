@@ -90,7 +90,7 @@ impl Project {
         let counts = State::ALL.iter().map(|s| (s.word().to_string(), 0));
         let mut counts: BTreeMap<String, u64> = counts.collect();
         counts.insert(State::Cached.word().to_string(), unchanged.n_stages());
-        store.put_history(&HistoryEntry {
+        store.put_history(HistoryEntry {
             format: FORMAT,
             run: Some(unchanged.run),
             pipeline: unchanged.pipeline.clone(),

@@ -22,9 +22,60 @@ pub fn of<T: Serialize>(value: &T) -> serde_json::Result<String> {
     serde_json::to_value(value).map(|v| to_string(&v))
 }
 
+/// Returns the canonical text of an object whose list `field` holds `items`; in `head` the list is empty. A long list is
+/// never one tree of JSON values, which takes ten times the memory of its text.
+///
+/// # Errors
+/// As [`of`].
+pub fn with_list<H: Serialize, T: Serialize>(
+    head: &H,
+    field: &str,
+    items: &[T],
+) -> serde_json::Result<String> {
+    let head = serde_json::to_value(head)?;
+    let mut text = String::from("{");
+    for (name, value) in head.as_object().into_iter().flatten() {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        text.push_str(&to_string(&Value::from(name.as_str())));
+        text.push(':');
+        if name != field {
+            text.push_str(&to_string(value));
+            continue;
+        }
+        text.push('[');
+        for (i, item) in items.iter().enumerate() {
+            let item = of(item)?;
+            if i == 0 {
+                // A text that grows by doubling is copied again and again; the items are much alike.
+                text.reserve((item.len() + 1) * items.len() * 9 / 8);
+            } else {
+                text.push(',');
+            }
+            text.push_str(&item);
+        }
+        text.push(']');
+    }
+    text.push('}');
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_written_by_items_is_the_same_text() {
+        let lists = [serde_json::json!([]), serde_json::json!([{"z": 1.0, "a": "\"]}"}, [], null])];
+        for list in lists {
+            let mut whole = serde_json::json!({"z\"": 1, "list": list, "a": [], "m": {"list": []}});
+            let text = to_string(&whole);
+            let items = whole["list"].take();
+            whole["list"] = serde_json::json!([]);
+            assert_eq!(with_list(&whole, "list", items.as_array().unwrap()).unwrap(), text);
+        }
+    }
 
     #[test]
     fn keys_are_sorted_and_numbers_keep_their_type() {

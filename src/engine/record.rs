@@ -64,20 +64,23 @@ fn sorted(mut edges: Vec<ManifestEdge>) -> Vec<ManifestEdge> {
     edges
 }
 
-/// Returns `before` with the newest record of every instance that is done now.
-pub fn state(before: &PipelineState, reports: &[Report]) -> PipelineState {
-    let mut state = PipelineState { format: FORMAT, instances: before.instances.clone() };
+/// Puts the newest record of every instance that is done now into `state`; returns true if that changed anything.
+pub fn renew(state: &mut PipelineState, reports: &[Report]) -> bool {
+    let mut is_new = state.format != FORMAT;
+    state.format = FORMAT;
     for report in reports.iter().filter(|r| r.state.is_done()) {
-        if let Some((key, preimage)) = &report.preimage {
-            let newest = InstanceState {
-                key: *key,
-                preimage: preimage.clone(),
-                files: report.files.clone(),
-            };
-            state.instances.insert(report.name.clone(), newest);
+        let Some((key, preimage)) = &report.preimage else { continue };
+        let is_known = state
+            .instances
+            .get(&report.name)
+            .is_some_and(|i| i.key == *key && i.preimage == *preimage && i.files == report.files);
+        if !is_known {
+            let (key, preimage, files) = (*key, preimage.clone(), report.files.clone());
+            state.instances.insert(report.name.clone(), InstanceState { key, preimage, files });
+            is_new = true;
         }
     }
-    state
+    is_new
 }
 
 /// Returns the history's lines about the instances.

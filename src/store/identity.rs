@@ -50,8 +50,9 @@ impl Identity {
     /// # Errors
     /// If the entry cannot be written as JSON.
     pub fn mark(&self, entry: &HistoryEntry) -> Result<ContentHash, StoreError> {
-        let bare = HistoryEntry { mark: None, ..entry.clone() };
-        let text = canon::of(&bare).map_err(|e| StoreError::damaged("history", e.to_string()))?;
+        let bare = HistoryEntry { mark: None, ..entry.head() };
+        let text = canon::with_list(&bare, "stages", &entry.stages)
+            .map_err(|e| StoreError::damaged("history", e.to_string()))?;
         Ok(ContentHash::from_digest(blake3::keyed_hash(&self.0, text.as_bytes())))
     }
 

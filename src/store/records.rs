@@ -160,6 +160,29 @@ pub struct HistoryEntry {
     pub mark: Option<ContentHash>,
 }
 
+impl HistoryEntry {
+    /// Returns a copy without the instances, of which there may be many thousand.
+    pub fn head(&self) -> HistoryEntry {
+        HistoryEntry {
+            format: self.format,
+            run: self.run,
+            pipeline: self.pipeline.clone(),
+            file: self.file.clone(),
+            yaml: self.yaml,
+            targets: self.targets.clone(),
+            started: self.started.clone(),
+            seconds: self.seconds,
+            host: self.host.clone(),
+            threads: self.threads,
+            program: self.program.clone(),
+            counts: self.counts.clone(),
+            stages: Vec::new(),
+            told_in: self.told_in.clone(),
+            mark: self.mark,
+        }
+    }
+}
+
 /// What became of one instance in one execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

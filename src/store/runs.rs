@@ -25,6 +25,9 @@ use crate::{
 /// How the names of history entries begin that wait in `tmp`.
 const WAITING: &str = "history";
 
+/// About how many bytes a record takes for each stage that it tells of.
+const STAGE_BYTES: usize = 400;
+
 /// Fewest digits of a hash that name a run.
 const MIN_PREFIX: usize = 4;
 
@@ -101,12 +104,13 @@ impl Store {
         entry.run = text.as_ref().map(|t| RunId::of(t.as_bytes()));
         let stem = history_stem();
         let waiting = self.waiting_entry_path(&stem);
-        self.disk.write_synced(&waiting, &self.entry_bytes(&stem, &entry)?)?;
+        let run = entry.run;
+        self.disk.write_synced(&waiting, &self.entry_bytes(&stem, entry)?)?;
         if let Some(text) = &text {
             self.put_manifest_text(text)?;
         }
         self.disk.rename(&waiting, &self.history_path(&stem))?;
-        Ok((entry.run, stem))
+        Ok((run, stem))
     }
 
     /// Records a run and returns its id.
@@ -151,7 +155,7 @@ impl Store {
     ///
     /// # Errors
     /// If the medium refuses.
-    pub fn put_history(&self, entry: &HistoryEntry) -> Result<(), StoreError> {
+    pub fn put_history(&self, entry: HistoryEntry) -> Result<(), StoreError> {
         let stem = history_stem();
         self.write_atomic(&self.history_path(&stem), &self.entry_bytes(&stem, entry)?)
     }
@@ -389,10 +393,10 @@ impl Store {
     }
 
     /// Returns the bytes of a history entry: marked as this store's own, and with its checksum.
-    fn entry_bytes(&self, stem: &str, entry: &HistoryEntry) -> Result<Vec<u8>, StoreError> {
-        let mark = self.identity()?.map(|identity| identity.mark(entry)).transpose()?;
-        let entry = HistoryEntry { mark, ..entry.clone() };
-        Ok(checksum::close(&format!("history/{stem}"), json(&entry)?))
+    fn entry_bytes(&self, stem: &str, mut entry: HistoryEntry) -> Result<Vec<u8>, StoreError> {
+        entry.mark = self.identity()?.map(|identity| identity.mark(&entry)).transpose()?;
+        let text = json_of(&entry, STAGE_BYTES * (entry.stages.len() + 4))?;
+        Ok(checksum::close(&format!("history/{stem}"), text))
     }
 
     /// Returns where a history entry waits while its manifest has no name yet, or no name any more.
@@ -437,7 +441,11 @@ fn history_stem() -> String {
 }
 
 fn manifest_text(manifest: &Manifest) -> Result<String, StoreError> {
-    canon::of(manifest).map_err(|e| StoreError::damaged("manifest", e.to_string()))
+    let Manifest { format, pipeline, params, stages } = manifest;
+    let (format, pipeline, params) = (*format, pipeline.clone(), params.clone());
+    let head = Manifest { format, pipeline, params, stages: Vec::new() };
+    canon::with_list(&head, "stages", stages)
+        .map_err(|e| StoreError::damaged("manifest", e.to_string()))
 }
 
 /// Reads `latest` as 0 and `latest~2` as 2.
@@ -449,5 +457,17 @@ fn back_count(text: &str) -> Option<usize> {
 }
 
 fn json<T: Serialize + DeserializeOwned>(record: &T) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(record).map_err(|e| StoreError::damaged("record", e.to_string()))
+    json_of(record, STAGE_BYTES)
+}
+
+/// Returns a record's JSON, which takes about `n_bytes`: a text that grows by doubling is copied again and again.
+fn json_of<T: Serialize + DeserializeOwned>(
+    record: &T,
+    n_bytes: usize,
+) -> Result<Vec<u8>, StoreError> {
+    let mut text = Vec::with_capacity(n_bytes);
+    match serde_json::to_writer(&mut text, record) {
+        Ok(()) => Ok(text),
+        Err(e) => Err(StoreError::damaged("record", e.to_string())),
+    }
 }

@@ -158,7 +158,7 @@ fn runs_are_found_by_prefix_tag_and_age() {
         entry(Some(c), &["x"]),
         entry(None, &[]),
     ] {
-        store.put_history(&e).unwrap();
+        store.put_history(e).unwrap();
     }
     store.put_tag("prod", &a).unwrap();
     for (text, expected) in [("latest", b), ("latest~1", a), ("prod", a)] {
@@ -244,7 +244,7 @@ fn a_record_that_is_not_what_its_name_says_counts_as_none() {
         fs::write(path(&key), &damaged).unwrap();
         assert_eq!(store.key_record(&key).unwrap(), None, "{damaged}");
     }
-    store.put_history(&entry(None, &[])).unwrap();
+    store.put_history(entry(None, &[])).unwrap();
     fs::write(store.root().join("history/1.json"), "{").unwrap();
     assert_eq!(store.history().unwrap().count(), 1);
     fs::write(store.root().join("state/p.json"), "{").unwrap();
@@ -259,8 +259,8 @@ fn a_history_entry_that_cannot_be_read_is_an_error() {
     let store = temp.store();
     let old = store.put_manifest(&manifest("a")).unwrap();
     let new = store.put_manifest(&manifest("b")).unwrap();
-    store.put_history(&entry(Some(old), &[])).unwrap();
-    store.put_history(&entry(Some(new), &[])).unwrap();
+    store.put_history(entry(Some(old), &[])).unwrap();
+    store.put_history(entry(Some(new), &[])).unwrap();
     assert_eq!(store.find_run("latest").unwrap(), new);
     let newest = store.disk.list(&store.root().join("history")).unwrap().pop().unwrap();
     let refuse = move |op: &disk::Op<'_>| match op.name == "read" && op.path == newest {
@@ -312,8 +312,8 @@ fn a_mark_tells_our_entries_from_copies_and_forgeries() {
     let (ours, theirs) = (Temp::new("mark-ours"), Temp::new("mark-theirs"));
     let (store, other) = (ours.store(), theirs.store());
     let id = store.put_manifest(&manifest("a")).unwrap();
-    other.put_history(&entry(Some(id), &["theirs"])).unwrap();
-    store.put_history(&entry(Some(id), &["ours"])).unwrap();
+    other.put_history(entry(Some(id), &["theirs"])).unwrap();
+    store.put_history(entry(Some(id), &["ours"])).unwrap();
     let copied = fs::read_dir(other.root().join("history")).unwrap().next().unwrap().unwrap();
     let newer = store.root().join("history/99999999999999999999-1.json");
     let bytes = fs::read(copied.path()).unwrap();
