@@ -17,6 +17,7 @@ mod recorded;
 mod reproduce;
 mod restore;
 mod run;
+mod scoring;
 mod status;
 mod unchanged;
 
@@ -35,6 +36,7 @@ pub use recorded::Recorded;
 pub use reproduce::{Comparison, Pass, ReproduceOptions, Reproduction};
 pub use restore::{RestoreOptions, Restored};
 pub use run::{Outcome, RunOptions};
+pub use scoring::{Assigned, Meeting, Objects, Prepared, Scorer};
 pub use status::{Survey, SurveyOptions};
 pub use unchanged::Unchanged;
 

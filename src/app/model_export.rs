@@ -4,7 +4,7 @@
 use crate::{
     app::{
         AppError, Project,
-        predict::{champion, main_edge, read_given, read_output},
+        scoring::{Objects, champion, given, main_edge},
     },
     base::hash::{ContentHash, RunId},
     frame::Table,
@@ -54,8 +54,8 @@ impl Project {
     ) -> Result<ModelExport, AppError> {
         let store = self.store()?;
         let recorded = self.recorded_with_classifier(&store, options.run.as_deref())?;
-        let (stage, model) = champion(&recorded, options.stage.as_deref())?;
-        let classifier = Classifier::from_table(&read_output(&store, model)?)?;
+        let (stage, model) = champion(recorded.id, &recorded.manifest, options.stage.as_deref())?;
+        let classifier = Classifier::from_table(&Objects::table(&store, model)?)?;
         if !matches!(classifier.model, Model::Boost(_)) {
             let stages = recorded.manifest.stages.iter();
             let boosted: Vec<&str> = stages
@@ -75,8 +75,8 @@ impl Project {
         let text = xgboost_json::document(&classifier, &attributes)?;
         let names = xgboost_json::feature_names(&classifier);
         let table = if options.features {
-            let edge = main_edge(&recorded, stage, "table")?;
-            let given = read_given(&store, &recorded, edge)?;
+            let edge = main_edge(recorded.id, stage, "table")?;
+            let given = Objects::table(&store, given(recorded.id, &recorded.manifest, edge)?)?;
             let (id, ids) = given.id().map_err(StageError::from)?;
             let x = classifier.preparation.apply(&given, work)?;
             Some(Table::from_matrix((&id, ids), &names, &x).map_err(StageError::from)?)

@@ -1,39 +1,19 @@
 //! `predict`: new raw rows in, segments out, along the very path that the run took from its raw table to its
 //! champion. It does not know file formats of the output.
 
-mod row_by_row;
+use std::{collections::HashMap, fs::File, io::Read, path::Path};
 
-use std::{collections::BTreeMap, fs::File, io::Read, path::Path};
-
-use arrow::{
-    array::{ArrayRef, new_null_array},
-    datatypes::{Schema, SchemaRef},
-};
+use arrow::{array::AsArray, compute, datatypes::DataType};
 
 use crate::{
-    app::{AppError, Project, recorded::Recorded},
+    app::{AppError, Project, recorded::Recorded, scoring::Scorer},
     base::{
         hash::{ContentHash, RunId},
-        memory::{Lease, Memory},
-        names,
+        memory::Lease,
     },
-    frame::{self, Table},
-    kinds::{
-        self,
-        classify_common::Classifier,
-        reread::{self, Thinning},
-    },
-    stage::{
-        ctx::{Arrivals, Input},
-        error::StageError,
-        kind::{Inputs, Kind, PortType},
-        memory,
-        work::Work,
-    },
-    store::{
-        Store,
-        records::{ManifestEdge, ManifestOutput, ManifestStage},
-    },
+    frame::{FrameError, Table},
+    stage::{ctx::Input, error::StageError, work::Work},
+    store::Store,
 };
 
 /// What a person asked for.
@@ -59,59 +39,39 @@ pub struct Prediction {
     pub notes: Vec<String>,
 }
 
-/// One stage between the raw table and the classifier.
-struct Step<'a> {
-    stage: &'a ManifestStage,
-    kind: &'static dyn Kind,
-    port: &'a str,
-    /// The columns that its table had in the run.
-    available: Vec<String>,
-}
-
 impl Project {
     /// Assigns new rows to the segments of a run.
     ///
     /// # Errors
     /// If the run has no classifier, or the rows cannot be read as the run read its own.
     pub fn predict(&self, options: &PredictOptions, work: &Work) -> Result<Prediction, AppError> {
-        let store = self.store()?;
-        let recorded = self.recorded_with_classifier(&store, options.run.as_deref())?;
-        let (stage, model) = champion(&recorded, options.stage.as_deref())?;
-        let classifier = Classifier::from_table(&read_output(&store, model)?)?;
-        let (steps, source) = path(&store, &recorded, stage)?;
-        let schema = read_schema(&store, output(source, "table")?)?;
+        let scorer = self.scorer(options.run.as_deref(), options.stage.as_deref())?;
         let input = open(&options.input)?;
         let _held = hold(&input, work)?;
-        // What the path needs is held already: a stage that asked for its share would wait for what is never given back.
-        let work = &Work { pool: work.pool.clone().with_memory(Memory::default()), ..work.clone() };
-        let row_by_row = steps.iter().all(|s| is_row_by_row(s.kind.name()));
-        let rule = match row_by_row {
-            true => Thinning::Never,
-            false => Thinning::AsTheSource,
-        };
-        let params = &source.preimage.params;
-        let (raw, mut notes) = reread::read_like(&schema, params, &[input], rule, work)?;
-        let of_run = format!("run {} (`{}`)", recorded.id.short(), recorded.manifest.pipeline);
-        let told = (options.input.as_str(), of_run.as_str());
-        let raw = complete(raw, &schema, &steps, &classifier, told)?;
-        let assign = |table: &Table, notes: &mut Vec<String>| -> Result<Table, AppError> {
-            let mut table = table.clone();
-            for step in &steps {
-                table = replay(&store, &recorded, step, &table, work, notes)?;
-            }
-            let p = classifier.predict(&table, work)?;
-            let (id, ids) = table.id().map_err(StageError::from)?;
-            Ok(classifier.predictions((&id, ids), &p, None)?)
-        };
-        let table = match row_by_row {
-            true => row_by_row::answers(&raw, &mut notes, assign)?,
-            false => assign(&raw, &mut notes)?,
-        };
-        Ok(Prediction { run: recorded.id, model: model.hash, table, notes })
+        let (raw, mut notes) = scorer.read(&[input], work)?;
+        let raw = scorer.complete(&raw, &options.input)?;
+        if scorer.meeting().is_none() {
+            let n = n_sharing(&raw)?;
+            let text = format!("{n} of {} rows share their id with another", raw.n_rows());
+            notes.extend(Some(text).filter(|_| n > 0));
+        }
+        let assigned = scorer.assign(&raw, work)?;
+        notes.extend(assigned.notes);
+        notes.extend(assigned.remarks.iter().map(ToString::to_string));
+        Ok(Prediction { run: scorer.run, model: scorer.model, table: assigned.table, notes })
     }
-}
 
-impl Project {
+    /// Loads a run's way from raw rows to segments: that of the newest run with a classifier if none is named, to its
+    /// champion if no `stage` is named.
+    ///
+    /// # Errors
+    /// If the run is unknown or has no classifier, or what was recorded is damaged.
+    pub fn scorer(&self, run: Option<&str>, stage: Option<&str>) -> Result<Scorer, AppError> {
+        let store = self.store()?;
+        let recorded = self.recorded_with_classifier(&store, run)?;
+        Scorer::load(&store, recorded.id, &recorded.manifest, stage)
+    }
+
     /// Returns the run asked for, else the newest run of everything in a pipeline that trained a classifier: another
     /// pipeline of the project may have run since. Without one it is the latest run, whose lack of a classifier is told.
     pub(super) fn recorded_with_classifier(
@@ -140,222 +100,14 @@ impl Project {
     }
 }
 
-/// Stages that give one row, or none, for each row in.
-fn is_row_by_row(kind: &str) -> bool {
-    matches!(kind, "features.derive" | "features.join" | "transform.apply" | "transform.fit")
-}
-
-/// Finds the classifier: the winner of the only selection, the only classifier, or the one asked for.
-pub(super) fn champion<'a>(
-    recorded: &'a Recorded,
-    wanted: Option<&str>,
-) -> Result<(&'a ManifestStage, &'a ManifestOutput), AppError> {
-    let stages = &recorded.manifest.stages;
-    let of = |prefix: &str| -> Vec<&ManifestStage> {
-        stages.iter().filter(|s| s.preimage.kind.starts_with(prefix)).collect()
-    };
-    let (selections, classifiers) = (of("select.classifier"), of("classify."));
-    let chosen = match wanted {
-        Some(name) => {
-            let known = selections.iter().chain(&classifiers);
-            match known.clone().find(|s| s.name == name) {
-                Some(stage) => *stage,
-                None => {
-                    let known: Vec<&str> = known.map(|s| s.name.as_str()).collect();
-                    return Err(AppError::Usage(format!(
-                        "run {} has no classifier `{name}`; it has {}",
-                        recorded.id.short(),
-                        known.join(", ")
-                    )));
-                }
-            }
-        }
-        None => match (selections.as_slice(), classifiers.as_slice()) {
-            ([only], _) | ([], [only]) => only,
-            ([], []) => {
-                let id = recorded.id.short();
-                return Err(AppError::Usage(format!("run {id} has no classifier")));
-            }
-            ([], several) | (several, _) => {
-                let names: Vec<&str> = several.iter().map(|s| s.name.as_str()).collect();
-                return Err(AppError::Usage(format!(
-                    "which classifier? name one with --stage: {}",
-                    names.join(", ")
-                )));
-            }
-        },
-    };
-    let model = output(chosen, "model")?;
-    if chosen.preimage.kind.starts_with("classify.") {
-        return Ok((chosen, model));
-    }
-    // The selection hands the winner's bytes on, so the winner is the candidate with the same hash.
-    let winner = chosen.edges.iter().filter(|e| e.output == "model").find_map(|e| {
-        recorded
-            .stage(&e.from)
-            .filter(|s| s.outputs.get("model").is_some_and(|m| m.hash == model.hash))
-    });
-    winner
-        .map(|stage| (stage, model))
-        .ok_or_else(|| unsound(recorded, "its champion is no candidate"))
-}
-
-/// Follows the classifier's table up to the source whose id reaches it. Steps come in the order of execution.
-fn path<'a>(
-    store: &Store,
-    recorded: &'a Recorded,
-    classifier: &'a ManifestStage,
-) -> Result<(Vec<Step<'a>>, &'a ManifestStage), AppError> {
-    let mut steps = Vec::new();
-    let mut edge = main_edge(recorded, classifier, "table")?;
-    loop {
-        let stage = giver(recorded, edge)?;
-        let kind = kinds::find(&stage.preimage.kind)
-            .ok_or_else(|| unsound(recorded, "it has a kind that this program lacks"))?;
-        if stage.preimage.kind.starts_with("ingest.") {
-            steps.reverse();
-            return Ok((steps, stage));
-        }
-        let port = match stage.preimage.kind.as_str() {
-            "features.join" => "left",
-            _ => "table",
-        };
-        let takes_table = matches!(kind.inputs(), Inputs::Fixed(ports)
-            if ports.iter().any(|p| p.name == port && p.ty == PortType::Table));
-        if !takes_table || steps.len() > recorded.manifest.stages.len() {
-            return Err(AppError::Usage(format!(
-                "stage `{}` (`{}`) stands between the raw table and the classifier and cannot be replayed on new rows",
-                stage.name, stage.preimage.kind
-            )));
-        }
-        edge = main_edge(recorded, stage, port)?;
-        let schema = read_schema(store, output(giver(recorded, edge)?, &edge.output)?)?;
-        let available = schema.fields().iter().map(|f| f.name().clone()).collect();
-        steps.push(Step { stage, kind, port, available });
-    }
-}
-
-pub(super) fn main_edge<'a>(
-    recorded: &Recorded,
-    stage: &'a ManifestStage,
-    port: &str,
-) -> Result<&'a ManifestEdge, AppError> {
-    let found = stage.edges.iter().find(|e| e.port == port && !e.whole_stage);
-    found.ok_or_else(|| unsound(recorded, &format!("`{}` lacks its input `{port}`", stage.name)))
-}
-
-fn giver<'a>(recorded: &'a Recorded, edge: &ManifestEdge) -> Result<&'a ManifestStage, AppError> {
-    let found = recorded.stage(&edge.from);
-    found.ok_or_else(|| unsound(recorded, "it lacks a stage that another one names"))
-}
-
-/// Checks that every column that the path reads is there, and adds the others that the run's table had as nulls, so
-/// that stages which only drop or carry them along find them.
-fn complete(
-    raw: Table,
-    schema: &Schema,
-    steps: &[Step<'_>],
-    classifier: &Classifier,
-    (label, of_run): (&str, &str),
-) -> Result<Table, StageError> {
-    let known: Vec<String> = schema.fields().iter().map(|f| f.name().clone()).collect();
-    let mut wanted = classifier.input_columns();
-    for step in steps.iter().rev() {
-        let params = &step.stage.preimage.params;
-        wanted = step.kind.columns_read(params, step.port, &step.available, &wanted);
-    }
-    let present = raw.names();
-    for column in &wanted {
-        if known.contains(column) && !present.contains(column) {
-            let mut help = names::suggestion(column, present.iter().map(String::as_str));
-            if help.is_empty() {
-                help =
-                    format!("the classifier of {of_run} needs it; another run is asked with --run");
-            }
-            return Err(StageError::Source(format!(
-                "{label}: column `{column}` is missing; {help}"
-            )));
-        }
-    }
-    let id = raw.id_name();
-    let n_rows = raw.n_rows();
-    let mut columns: Vec<(String, ArrayRef)> =
-        present.iter().cloned().zip(raw.batch().columns().iter().cloned()).collect();
-    for field in schema.fields().iter().filter(|f| !present.contains(f.name())) {
-        columns.push((field.name().clone(), new_null_array(field.data_type(), n_rows)));
-    }
-    let columns = columns.iter().map(|(name, array)| (name.as_str(), array.clone())).collect();
-    Ok(Table::new(id.as_deref(), columns)?)
-}
-
-/// Runs one step on new rows; its other inputs are those of the run.
-fn replay(
-    store: &Store,
-    recorded: &Recorded,
-    step: &Step<'_>,
-    table: &Table,
-    work: &Work,
-    notes: &mut Vec<String>,
-) -> Result<Table, AppError> {
-    let mut single = BTreeMap::from([(step.port.to_string(), memory::input(step.port, table)?)]);
-    // A fitted transform is applied as it is: fitting it again would place the new rows on a scale of their own.
-    if step.stage.preimage.kind == "transform.fit" {
-        let model = read_output(store, output(step.stage, "model")?)?;
-        single.insert("model".to_string(), memory::input("model", &model)?);
-        let apply = kinds::find("transform.apply")
-            .ok_or_else(|| unsound(recorded, "it has a kind that this program lacks"))?;
-        let params = memory::canonical(apply, &serde_json::json!({}))?;
-        return step_output(apply, &params, single, "matrix", work, notes);
-    }
-    for edge in step.stage.edges.iter().filter(|e| e.port != step.port && !e.whole_stage) {
-        let other = read_given(store, recorded, edge)?;
-        single.insert(edge.port.clone(), memory::input(&edge.port, &other)?);
-    }
-    let main = if step.stage.outputs.contains_key("matrix") { "matrix" } else { "table" };
-    step_output(step.kind, &step.stage.preimage.params, single, main, work, notes)
-}
-
-fn step_output(
-    kind: &dyn Kind,
-    params: &serde_json::Value,
-    single: BTreeMap<String, Input>,
-    port: &str,
-    work: &Work,
-    notes: &mut Vec<String>,
-) -> Result<Table, AppError> {
-    let arrivals = Arrivals { single, ..Arrivals::default() };
-    let outputs = memory::run(kind, params, &arrivals, work)?;
-    notes.extend(outputs.notes.iter().cloned());
-    Ok(outputs.table(port)?)
-}
-
-pub(super) fn output<'a>(
-    stage: &'a ManifestStage,
-    port: &str,
-) -> Result<&'a ManifestOutput, AppError> {
-    let missing = || StageError::Internal(format!("`{}` has no output `{port}`", stage.name));
-    Ok(stage.outputs.get(port).ok_or_else(missing)?)
-}
-
-/// Reads the columns of a recorded table.
-fn read_schema(store: &Store, output: &ManifestOutput) -> Result<SchemaRef, AppError> {
-    let file = store.disk().open(&store.object_path(&output.hash, &output.ext))?;
-    Ok(frame::parquet::read_schema(file).map_err(StageError::from)?)
-}
-
-/// Reads a recorded table, checked against its hash.
-pub(super) fn read_output(store: &Store, output: &ManifestOutput) -> Result<Table, AppError> {
-    let bytes = store.read_object(&output.hash, &output.ext)?;
-    Ok(Input::from_bytes("artifact", bytes).table().map_err(StageError::from)?)
-}
-
-/// Reads the table that came along an edge.
-pub(super) fn read_given(
-    store: &Store,
-    recorded: &Recorded,
-    edge: &ManifestEdge,
-) -> Result<Table, AppError> {
-    read_output(store, output(giver(recorded, edge)?, &edge.output)?)
+/// Counts the rows whose id occurs more than once.
+fn n_sharing(raw: &Table) -> Result<usize, StageError> {
+    let (_, ids) = raw.id()?;
+    let ids = compute::cast(&ids, &DataType::Utf8).map_err(FrameError::from)?;
+    // Only counts that do not depend on the order of the map leave it.
+    let mut counts: HashMap<Option<&str>, usize> = HashMap::with_capacity(ids.len());
+    ids.as_string::<i32>().iter().for_each(|id| *counts.entry(id).or_default() += 1);
+    Ok(counts.values().filter(|n| **n > 1).sum())
 }
 
 fn open(input: &str) -> Result<Input, AppError> {
@@ -388,11 +140,4 @@ fn hold(input: &Input, work: &Work) -> Result<Lease, AppError> {
         StageError::Data(format!("`{}` {too_little}: its rows in memory; {help}", input.label))
     })?;
     Ok(lease)
-}
-
-fn unsound(recorded: &Recorded, why: &str) -> AppError {
-    AppError::Replay(crate::engine::replay::ReplayError::Unsound(format!(
-        "run {}: {why}",
-        recorded.id.short()
-    )))
 }

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray, RecordBatch, RecordBatchOptions},
+    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions},
     datatypes::{DataType, Field, Float64Type, Schema},
 };
 use serde::Deserialize;
@@ -20,8 +20,9 @@ use crate::{
     stage::{
         ctx::StageCtx,
         error::StageError,
-        kind::{Checked, FixedOutput, Given, InputPort, Inputs, Kind, PortType, Problem},
+        kind::{Checked, FixedOutput, Given, InputPort, Inputs, Kind, Lookup, PortType, Problem},
         params::{Param, Shape},
+        row_by_row::{Applied, Remark, RowByRow},
         work::Work,
     },
 };
@@ -130,12 +131,20 @@ impl Kind for FeaturesDerive {
         }
     }
 
+    fn row_input(&self) -> Option<&'static str> {
+        Some("table")
+    }
+
+    fn row_by_row(
+        &self,
+        params: &Value,
+        _lookup: Lookup<'_>,
+    ) -> Result<Option<Box<dyn RowByRow>>, StageError> {
+        Ok(Some(Box::new(sound(params)?)))
+    }
+
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
-        let mut problems = Vec::new();
-        let recipe = recipe(ctx.raw_params(), &mut problems);
-        let Some(recipe) = recipe.filter(|_| problems.is_empty()) else {
-            return Err(StageError::Internal("unchecked expressions".to_string()));
-        };
+        let recipe = sound(ctx.raw_params())?;
         let rows = ctx.rows("table")?;
         recipe.fits(rows.schema())?;
         let work = ctx.work;
@@ -143,7 +152,7 @@ impl Kind for FeaturesDerive {
         let derived = |chunk: Table| {
             let derived = recipe.apply(&chunk, work);
             work.progress.advance(chunk.n_rows() as u64);
-            derived
+            derived.map(|(table, told, _)| (table, told))
         };
         let (none, mut told) = derived(rows.none())?;
         let mut sink = ctx.table_sink("table", none.schema())?;
@@ -153,8 +162,24 @@ impl Kind for FeaturesDerive {
         })?;
         let n_rows = sink.finish()?;
         ctx.set_rows("table", n_rows);
-        told.notes().into_iter().for_each(|note| ctx.note(note));
+        told.remarks().into_iter().for_each(|remark| ctx.note(remark.to_string()));
         Ok(())
+    }
+}
+
+/// Parses parameters that were checked before.
+fn sound(params: &Value) -> Result<Recipe, StageError> {
+    let mut problems = Vec::new();
+    let recipe = recipe(params, &mut problems);
+    let unchecked = || StageError::Internal("unchecked expressions".to_string());
+    recipe.filter(|_| problems.is_empty()).ok_or_else(unchecked)
+}
+
+impl RowByRow for Recipe {
+    fn apply(&self, rows: &Table, work: &Work) -> Result<Applied, StageError> {
+        let (table, told, keep) = Recipe::apply(self, rows, work)?;
+        let kept = keep.map(|keep| (0..keep.len()).filter(|&row| keep.value(row)).collect());
+        Ok(Applied { table, kept, remarks: told.remarks() })
     }
 }
 
@@ -247,8 +272,12 @@ impl Recipe {
         schema_with_id(fields.collect(), id.as_deref())
     }
 
-    /// Computes the new table.
-    fn apply(&self, table: &Table, work: &Work) -> Result<(Table, Told), StageError> {
+    /// Computes the new table; also returns which rows stay, if there is a filter.
+    fn apply(
+        &self,
+        table: &Table,
+        work: &Work,
+    ) -> Result<(Table, Told, Option<BooleanArray>), StageError> {
         let id = table.id_name();
         let mut told = Told::default();
         let mut now = table.clone();
@@ -262,12 +291,14 @@ impl Recipe {
             now = with_column(&now, name, values)?.at_row(table.first_row());
         }
         told.n_rows = now.n_rows();
+        let mut kept = None;
         if let Some(filter) = &self.filter {
             let keep = expressions::condition(filter, &now, "table", "`where`", work)?;
             now = now.filter(&keep)?;
             told.n_left_out = told.n_rows - now.n_rows();
+            kept = Some(keep);
         }
-        Ok((self.shaped(&now, id.as_deref())?, told))
+        Ok((self.shaped(&now, id.as_deref())?, told, kept))
     }
 
     /// Selects, drops and renames.
@@ -402,19 +433,25 @@ impl Told {
         self.odd.iter_mut().zip(&other.odd).for_each(|((_, n), (_, more))| *n += more);
     }
 
-    fn notes(&self) -> Vec<String> {
-        let odd = self.odd.iter().filter(|(_, n)| *n > 0).map(|(name, n)| {
-            format!(
-                "column `{name}` has {n} of {} values that are infinite or not a number; \
-                 `x / nullif(y, 0)` gives null instead",
-                self.n_rows
-            )
+    fn remarks(&self) -> Vec<Remark> {
+        let odd = self.odd.iter().filter(|(_, n)| *n > 0).map(|(name, n)| Remark {
+            before: format!("column `{name}` has "),
+            n: *n,
+            of: self.n_rows,
+            after:
+                "values that are infinite or not a number; `x / nullif(y, 0)` gives null instead"
+                    .to_string(),
         });
-        let mut notes: Vec<String> = odd.collect();
+        let mut remarks: Vec<Remark> = odd.collect();
         if self.n_left_out > 0 {
-            notes.push(format!("`where` left out {} of {} rows", self.n_left_out, self.n_rows));
+            remarks.push(Remark {
+                before: "`where` left out ".to_string(),
+                n: self.n_left_out,
+                of: self.n_rows,
+                after: "rows".to_string(),
+            });
         }
-        notes
+        remarks
     }
 }
 

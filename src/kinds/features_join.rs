@@ -2,13 +2,16 @@
 //! order of the left table, whose id stays the id; a row never becomes two.
 //! It does not know what the columns mean.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use arrow::{
     array::{Array, ArrayRef},
     compute,
     datatypes::{DataType, Field, Schema},
-    row::{RowConverter, Rows, SortField},
+    row::{RowConverter, SortField},
     util::display::array_value_to_string,
 };
 use serde::Deserialize;
@@ -23,8 +26,9 @@ use crate::{
     stage::{
         ctx::StageCtx,
         error::StageError,
-        kind::{Checked, FixedOutput, Given, InputPort, Inputs, Kind, PortType, Problem},
+        kind::{Checked, FixedOutput, Given, InputPort, Inputs, Kind, Lookup, PortType, Problem},
         params::{Param, Shape},
+        row_by_row::{Applied, Remark, RowByRow},
         work::Work,
     },
 };
@@ -159,20 +163,124 @@ impl Kind for FeaturesJoin {
         available.iter().filter(|name| keys.contains(name) || is_wanted(name)).cloned().collect()
     }
 
+    fn row_input(&self) -> Option<&'static str> {
+        Some("left")
+    }
+
+    fn row_by_row(
+        &self,
+        params: &Value,
+        lookup: Lookup<'_>,
+    ) -> Result<Option<Box<dyn RowByRow>>, StageError> {
+        Ok(Some(Box::new(Beside::new(sound(params)?, lookup("right")?))))
+    }
+
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
-        let join = join(ctx.raw_params(), &mut Vec::new());
-        let join = join.ok_or_else(|| StageError::Internal("unchecked keys".to_string()))?;
         let (left, right) = (ctx.table("left")?, ctx.table("right")?);
-        let (table, n_unmatched) = join.apply(&left, &right, ctx.work)?;
-        if n_unmatched > 0 {
-            let n_rows = left.n_rows();
-            let fate = match join.how {
-                How::Left => "have no match in the right table; their new columns are null",
-                How::Inner => "have no match in the right table and are left out",
-            };
-            ctx.note(format!("{n_unmatched} of {n_rows} rows {fate}"));
+        let applied = Beside::new(sound(ctx.raw_params())?, right).apply(&left, ctx.work)?;
+        applied.remarks.into_iter().for_each(|remark| ctx.note(remark.to_string()));
+        ctx.write("table", &applied.table)
+    }
+}
+
+/// Reads parameters that were checked before.
+fn sound(params: &Value) -> Result<Join, StageError> {
+    join(params, &mut Vec::new()).ok_or_else(|| StageError::Internal("unchecked keys".to_string()))
+}
+
+/// A right table whose columns go beside the rows of any left one.
+struct Beside {
+    join: Join,
+    right: Table,
+    /// Made for the first left rows; others have keys of the same types.
+    index: OnceLock<Index>,
+}
+
+impl Beside {
+    fn new(join: Join, right: Table) -> Beside {
+        Beside { join, right, index: OnceLock::new() }
+    }
+
+    /// Returns the matching right row of each left row. A key with a null matches nothing.
+    fn matches(&self, left: &Table) -> Result<Vec<Option<usize>>, StageError> {
+        let keys = key_columns(left, &self.join.left_on, "left")?;
+        let right = key_columns(&self.right, &self.join.right_on, "right")?;
+        self.join.schema(&left.schema(), &self.right.schema()).map_err(misfit)?;
+        let fits = |index: &&Index| keys.iter().map(|k| k.data_type()).eq(&index.left);
+        if let Some(index) = self.index.get().filter(fits) {
+            return index.find(&keys);
         }
-        ctx.write("table", &table)
+        let index = Index::new(&self.join, &keys, &right)?;
+        let found = index.find(&keys)?;
+        // Where another has set it meanwhile, that one is as good.
+        _ = self.index.set(index);
+        Ok(found)
+    }
+}
+
+/// The right rows by their keys.
+struct Index {
+    /// The types of the left keys that it is for.
+    left: Vec<DataType>,
+    /// The types in which keys are compared.
+    common: Vec<DataType>,
+    converter: RowConverter,
+    /// Only asked, never walked, so its order reaches nothing.
+    rows: HashMap<Box<[u8]>, usize>,
+}
+
+impl Index {
+    fn new(join: &Join, left: &[ArrayRef], right: &[ArrayRef]) -> Result<Index, StageError> {
+        let common = common_types(left, right)?;
+        let right = plain_keys(right, &common)?;
+        let fields = common.iter().map(|ty| SortField::new(ty.clone())).collect();
+        let converter = RowConverter::new(fields).map_err(FrameError::from)?;
+        let encoded = converter.convert_columns(&right).map_err(FrameError::from)?;
+        let mut rows: HashMap<Box<[u8]>, usize> = HashMap::with_capacity(encoded.num_rows());
+        for row in (0..encoded.num_rows()).filter(|&row| !has_null(&right, row)) {
+            if let Some(earlier) = rows.insert(encoded.row(row).data().into(), row) {
+                return Err(join.twice(&right, earlier, row));
+            }
+        }
+        let left = left.iter().map(|key| key.data_type().clone()).collect();
+        Ok(Index { left, common, converter, rows })
+    }
+
+    fn find(&self, left: &[ArrayRef]) -> Result<Vec<Option<usize>>, StageError> {
+        let left = plain_keys(left, &self.common)?;
+        let encoded = self.converter.convert_columns(&left).map_err(FrameError::from)?;
+        let look = |row: usize| self.rows.get(encoded.row(row).data()).copied();
+        let rows = 0..encoded.num_rows();
+        Ok(rows.map(|row| if has_null(&left, row) { None } else { look(row) }).collect())
+    }
+}
+
+fn has_null(keys: &[ArrayRef], row: usize) -> bool {
+    keys.iter().any(|key| key.is_null(row))
+}
+
+impl RowByRow for Beside {
+    fn apply(&self, left: &Table, work: &Work) -> Result<Applied, StageError> {
+        work.check()?;
+        let matches = self.matches(left)?;
+        work.check()?;
+        let table = self.join.apply(left, &self.right, &matches)?;
+        let n_unmatched = matches.iter().filter(|m| m.is_none()).count();
+        let (fate, kept) = match self.join.how {
+            How::Left => ("have no match in the right table; their new columns are null", None),
+            How::Inner => {
+                let kept = (0..matches.len()).filter(|&row| matches[row].is_some()).collect();
+                ("have no match in the right table and are left out", Some(kept))
+            }
+        };
+        let remark = Remark {
+            before: String::new(),
+            n: n_unmatched,
+            of: left.n_rows(),
+            after: format!("rows {fate}"),
+        };
+        let remarks = Some(remark).filter(|r| r.n > 0).into_iter().collect();
+        Ok(Applied { table, kept, remarks })
     }
 }
 
@@ -242,24 +350,17 @@ impl Join {
         Ok(schema_with_id(fields, id_of(left).as_deref()))
     }
 
-    /// Returns the joined table and how many left rows match nothing.
+    /// Returns the left rows that stay, each beside the right row that matches it.
     fn apply(
         &self,
         left: &Table,
         right: &Table,
-        work: &Work,
-    ) -> Result<(Table, usize), StageError> {
-        let left_keys = key_columns(left, &self.left_on, "left")?;
-        let right_keys = key_columns(right, &self.right_on, "right")?;
-        let schema = self
-            .schema(&left.schema(), &right.schema())
-            .map_err(|(message, help)| StageError::Data(format!("{message}; {help}")))?;
-        work.check()?;
-        let matches = self.matches(&left_keys, &right_keys)?;
-        work.check()?;
-        let n_unmatched = matches.iter().filter(|m| m.is_none()).count();
+        matches: &[Option<usize>],
+    ) -> Result<Table, StageError> {
+        let schema = self.schema(&left.schema(), &right.schema()).map_err(misfit)?;
         let kept: Vec<(usize, Option<usize>)> = matches
-            .into_iter()
+            .iter()
+            .copied()
             .enumerate()
             .filter(|(_, found)| self.how == How::Left || found.is_some())
             .collect();
@@ -275,35 +376,7 @@ impl Join {
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(kept.len()));
         let batch =
             arrow::array::RecordBatch::try_new_with_options(Arc::new(schema), arrays, &options);
-        Ok((Table::from_batch(batch.map_err(FrameError::from)?), n_unmatched))
-    }
-
-    /// Returns the matching right row of each left row. A key with a null matches nothing.
-    fn matches(
-        &self,
-        left: &[ArrayRef],
-        right: &[ArrayRef],
-    ) -> Result<Vec<Option<usize>>, StageError> {
-        let (left, right) = same_types(left, right)?;
-        let fields = right.iter().map(|a| SortField::new(a.data_type().clone())).collect();
-        let converter = RowConverter::new(fields).map_err(FrameError::from)?;
-        let encode = |keys: &[ArrayRef]| -> Result<Rows, StageError> {
-            Ok(converter.convert_columns(keys).map_err(FrameError::from)?)
-        };
-        let has_null = |keys: &[ArrayRef], row: usize| keys.iter().any(|key| key.is_null(row));
-        let right_rows = encode(&right)?;
-        // Only asked, never walked, so its order reaches nothing.
-        let mut found: HashMap<&[u8], usize> = HashMap::with_capacity(right_rows.num_rows());
-        for row in (0..right_rows.num_rows()).filter(|&row| !has_null(&right, row)) {
-            if let Some(earlier) = found.insert(right_rows.row(row).data(), row) {
-                return Err(self.twice(&right, earlier, row));
-            }
-        }
-        let left_rows = encode(&left)?;
-        let look = |row: usize| found.get(left_rows.row(row).data()).copied();
-        Ok((0..left_rows.num_rows())
-            .map(|row| if has_null(&left, row) { None } else { look(row) })
-            .collect())
+        Ok(Table::from_batch(batch.map_err(FrameError::from)?))
     }
 
     fn twice(&self, right: &[ArrayRef], earlier: usize, row: usize) -> StageError {
@@ -346,20 +419,23 @@ fn key_type(left: &Field, right: &Field) -> Result<DataType, String> {
     }
 }
 
-/// Both keys in common types, with one zero and one NaN.
-fn same_types(
-    left: &[ArrayRef],
-    right: &[ArrayRef],
-) -> Result<(Vec<ArrayRef>, Vec<ArrayRef>), StageError> {
-    let mut both = (Vec::new(), Vec::new());
-    for (l, r) in left.iter().zip(right) {
-        let field = |array: &ArrayRef| Field::new("key", array.data_type().clone(), true);
-        let ty = key_type(&field(l), &field(r)).map_err(StageError::Data)?;
-        let cast = |array: &ArrayRef| compute::cast(array, &ty).map_err(FrameError::from);
-        both.0.push(groups::plain(&cast(l)?));
-        both.1.push(groups::plain(&cast(r)?));
-    }
-    Ok(both)
+/// Returns the types in which keys are compared.
+fn common_types(left: &[ArrayRef], right: &[ArrayRef]) -> Result<Vec<DataType>, StageError> {
+    let field = |array: &ArrayRef| Field::new("key", array.data_type().clone(), true);
+    let common = left.iter().zip(right).map(|(l, r)| key_type(&field(l), &field(r)));
+    common.collect::<Result<_, _>>().map_err(StageError::Data)
+}
+
+/// Keys in common types, with one zero and one NaN.
+fn plain_keys(keys: &[ArrayRef], common: &[DataType]) -> Result<Vec<ArrayRef>, StageError> {
+    let plain = |(key, ty): (&ArrayRef, &DataType)| {
+        Ok(groups::plain(&compute::cast(key, ty).map_err(FrameError::from)?))
+    };
+    keys.iter().zip(common).map(plain).collect()
+}
+
+fn misfit((message, help): (String, &'static str)) -> StageError {
+    StageError::Data(format!("{message}; {help}"))
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! `transform.apply`: makes features of a table as a fitted transform has learnt to.
 //! It learns nothing itself.
 
+use serde_json::Value;
+
 use crate::{
     kinds::{prepare::model, transform_fit::write_matrix},
     stage::{
         ctx::StageCtx,
         error::StageError,
-        kind::{FixedOutput, InputPort, Inputs, Kind, PortType},
+        kind::{FixedOutput, InputPort, Inputs, Kind, Lookup, PortType},
         params::Param,
+        row_by_row::RowByRow,
     },
 };
 
@@ -54,6 +57,18 @@ impl Kind for TransformApply {
             ty: PortType::Matrix,
             help: "the id and one Float64 column a feature, in the table's row order",
         }]
+    }
+
+    fn row_input(&self) -> Option<&'static str> {
+        Some("table")
+    }
+
+    fn row_by_row(
+        &self,
+        _params: &Value,
+        lookup: Lookup<'_>,
+    ) -> Result<Option<Box<dyn RowByRow>>, StageError> {
+        Ok(Some(Box::new(model::read(lookup("model"), "model")?)))
     }
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {

@@ -5,13 +5,15 @@ use serde_json::Value;
 
 use crate::{
     frame::{Rows, Table},
-    kinds::prepare::{self, Preparation, Settings},
+    kinds::prepare::{self, Preparation, Settings, model},
     ml::Matrix,
     stage::{
         ctx::StageCtx,
         error::StageError,
-        kind::{Checked, FixedOutput, Given, InputPort, Inputs, Kind, PortType},
+        kind::{Checked, FixedOutput, Given, InputPort, Inputs, Kind, Lookup, PortType},
         params::Param,
+        row_by_row::{Applied, RowByRow},
+        work::Work,
     },
 };
 
@@ -94,6 +96,19 @@ impl Kind for TransformFit {
         available.iter().filter(|n| read.contains(n) || wanted.contains(n)).cloned().collect()
     }
 
+    fn row_input(&self) -> Option<&'static str> {
+        Some("table")
+    }
+
+    fn row_by_row(
+        &self,
+        _params: &Value,
+        lookup: Lookup<'_>,
+    ) -> Result<Option<Box<dyn RowByRow>>, StageError> {
+        // What was fitted is applied as it is: fitting it again would place the new rows on a scale of their own.
+        Ok(Some(Box::new(model::read(lookup("model"), "model")?)))
+    }
+
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let settings = settings(ctx.raw_params())?;
         let rows = ctx.rows("table")?;
@@ -111,6 +126,13 @@ fn settings(params: &Value) -> Result<Settings, StageError> {
     let settings: Settings = serde_json::from_value(params.clone())
         .map_err(|error| StageError::Internal(format!("parameters: {error}")))?;
     settings.or_both(NUMERIC, CATEGORICAL)
+}
+
+impl RowByRow for Preparation {
+    fn apply(&self, rows: &Table, work: &Work) -> Result<Applied, StageError> {
+        let matrix = Preparation::apply(self, rows, work)?;
+        Ok(Applied::all(matrix_table(rows, self, &matrix)?))
+    }
 }
 
 /// Writes the matrix of all rows, chunk by chunk.

@@ -6,7 +6,13 @@ use std::collections::BTreeMap;
 use arrow::datatypes::SchemaRef;
 use serde_json::Value;
 
-use crate::stage::{ctx::StageCtx, error::StageError, params::Param};
+use crate::{
+    frame::Table,
+    stage::{ctx::StageCtx, error::StageError, params::Param, row_by_row::RowByRow},
+};
+
+/// Reads one of a recorded stage's other inputs or own outputs, by port.
+pub type Lookup<'a> = &'a dyn Fn(&str) -> Result<Table, StageError>;
 
 /// What flows over an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,6 +244,25 @@ pub trait Kind: Send + Sync {
         _wanted: &[String],
     ) -> Vec<String> {
         available.to_vec()
+    }
+
+    /// Returns the input whose rows the stage takes one by one: each row of its main output depends on one row of that
+    /// input and on nothing else that differs between one set of rows and another. `None` where rows meet.
+    fn row_input(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Makes ready to do to new rows of [`Kind::row_input`] what the recorded stage did to its own; `lookup` reads its
+    /// other inputs, and outputs that hold what it learnt. `None` where rows meet.
+    ///
+    /// # Errors
+    /// If these cannot be read.
+    fn row_by_row(
+        &self,
+        _params: &Value,
+        _lookup: Lookup<'_>,
+    ) -> Result<Option<Box<dyn RowByRow>>, StageError> {
+        Ok(None)
     }
 
     /// Does the work: reads inputs, writes every output.

@@ -6,6 +6,7 @@ pub mod error;
 pub mod kind;
 pub mod memory;
 pub mod params;
+pub mod row_by_row;
 pub mod scratch;
 pub mod shared;
 pub mod sink;

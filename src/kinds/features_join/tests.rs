@@ -130,3 +130,26 @@ fn empty_tables_join() {
     let nothing = regions().take(&[]).unwrap();
     assert_eq!(run(written, &customers(), &nothing).unwrap().0.n_rows(), 4);
 }
+
+/// A server asks for row after row, and now and then another program writes numbers where there was text.
+#[test]
+fn what_is_ready_is_asked_again() {
+    let work = Work::alone(1);
+    let params = memory::canonical(&FeaturesJoin, &json!({ "on": "k", "how": "inner" })).unwrap();
+    let right = vec![("k", int_array(vec![1, 2])), ("v", int_array(vec![10, 20]))];
+    let right = Table::new(None, right).unwrap();
+    let ready = FeaturesJoin.row_by_row(&params, &|_| Ok(right.clone())).unwrap().unwrap();
+    let ask = |keys: ArrayRef| {
+        let applied = ready.apply(&Table::new(None, vec![("k", keys)]).unwrap(), &work).unwrap();
+        (applied.table.integers("v").unwrap(), applied.kept.unwrap(), applied.remarks)
+    };
+    assert_eq!(ask(int_array(vec![2])), (vec![Some(20)], vec![0], vec![]));
+    let (values, kept, remarks) = ask(float_array(vec![0.5, 1.0]));
+    assert_eq!((values, kept), (vec![Some(10)], vec![1]));
+    let told = "1 of 2 rows have no match in the right table and are left out";
+    assert_eq!(remarks[0].to_string(), told);
+    let (mut all, more) = (remarks.clone(), remarks[0].clone());
+    more.add_to(&mut all);
+    assert_eq!((all.len(), all[0].n, all[0].of), (1, 2, 4));
+    assert_eq!(ask(int_array(vec![1, 1])).0, [Some(10), Some(10)]);
+}
