@@ -11,6 +11,7 @@ use crate::{
             dbscan::{self, Clustering},
             eps, order,
         },
+        rng::Rng,
     },
     stage::{
         ctx::StageCtx,
@@ -23,10 +24,10 @@ use crate::{
 
 /// Clusters dense regions; the rest is noise. `confidence` is null. `model` has the parts `eps`, `min_samples`
 /// and `core` (item: the row; segment, feature): a new row within `eps` of a core row belongs to the
-/// nearest one's segment, else it is noise.
+/// nearest one's segment, else it is noise; so does, where only a `sample` is clustered, every row outside it.
 pub struct ClusterDbscan;
 
-static PARAMS: [Param; 2] = [
+static PARAMS: [Param; 4] = [
     Param::with_default(
         "eps",
         Shape::OneOf(&[Shape::Positive, Shape::Choice(&["auto"])]),
@@ -40,6 +41,13 @@ static PARAMS: [Param; 2] = [
         "5",
         "rows within `eps`, itself included, that make a row part of a cluster's core",
     ),
+    Param::optional(
+        "sample",
+        Shape::int_from(2),
+        "cluster only so many rows, drawn at random, and give each other row the segment of the nearest core row \
+         within `eps`; all rows if not given. `min_samples` counts rows of the sample",
+    ),
+    Param::with_default("seed", Shape::int_from(0), "0", "seed of the sample"),
 ];
 
 #[derive(Deserialize)]
@@ -48,12 +56,30 @@ struct Params {
     /// A number or `auto`; the shape allows nothing else.
     eps: Value,
     min_samples: usize,
+    #[serde(default)]
+    sample: Option<usize>,
+    seed: u64,
 }
 
 impl Params {
-    /// Returns the radius, looked for where it is `auto`.
-    fn eps(&self, x: &Matrix, work: &Work) -> Result<f64, StageError> {
-        Ok(self.eps.as_f64().map_or_else(|| eps::auto(x, self.min_samples, work), Ok)?)
+    /// Clusters the rows of `x`, or a sample of them that is extended to all; returns the radius too.
+    fn cluster(&self, x: &Matrix, work: &Work) -> Result<(f64, Clustering), StageError> {
+        let Some(sample) = self.sample_of(x) else { return self.cluster_all(x, work) };
+        let (eps, found) = self.cluster_all(&x.select_rows(&sample), work)?;
+        Ok((eps, dbscan::extend(x, &sample, &found, eps, work)?))
+    }
+
+    fn cluster_all(&self, x: &Matrix, work: &Work) -> Result<(f64, Clustering), StageError> {
+        let eps = self.eps.as_f64().map_or_else(|| eps::auto(x, self.min_samples, work), Ok)?;
+        Ok((eps, dbscan::fit(x, eps, self.min_samples, work)?))
+    }
+
+    /// Returns the rows to cluster, ascending; `None` for all.
+    fn sample_of(&self, x: &Matrix) -> Option<Vec<usize>> {
+        let n_drawn = self.sample.filter(|n| *n < x.n_rows())?;
+        let mut rows = Rng::new(self.seed).sample(x.n_rows(), n_drawn);
+        rows.sort_unstable();
+        Some(rows)
     }
 }
 
@@ -63,8 +89,7 @@ impl Params {
 /// As the stage itself.
 pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
     let params: Params = common::params_of(params)?;
-    let eps = params.eps(x, work)?;
-    Ok(dbscan::fit(x, eps, params.min_samples, work)?.labels)
+    Ok(params.cluster(x, work)?.1.labels)
 }
 
 impl Kind for ClusterDbscan {
@@ -73,7 +98,7 @@ impl Kind for ClusterDbscan {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn about(&self) -> &'static str {
@@ -99,11 +124,17 @@ impl Kind for ClusterDbscan {
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
         let features = common::read(ctx)?;
-        let eps = params.eps(&features.x, ctx.work)?;
+        let (eps, found) = params.cluster(&features.x, ctx.work)?;
+        if let Some(n) = params.sample.filter(|n| *n < features.x.n_rows()) {
+            let (of, seed) = (features.x.n_rows(), params.seed);
+            ctx.note(format!(
+                "clustered a random sample of {n} of {of} rows (seed {seed}); the others have the segment of the \
+                 nearest core row within `eps`"
+            ));
+        }
         if !params.eps.is_number() {
             ctx.note(format!("eps = {eps} by the knee of the k-distances"));
         }
-        let found = dbscan::fit(&features.x, eps, params.min_samples, ctx.work)?;
         let places = order::by_size(&found.labels, order::n_clusters(&found.labels));
         let labels = order::relabel(&found.labels, &places);
         if places.is_empty() {

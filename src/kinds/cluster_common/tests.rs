@@ -88,7 +88,10 @@ fn metrics_are_one_row_of_the_contracts_columns() {
     }
     let outputs = run(&ClusterDbscan, json!({"eps": 1.0, "min_samples": 2}));
     let metrics = outputs.table("metrics").unwrap();
-    assert_eq!(metrics.texts("params").unwrap().value(0), r#"{"eps":1.0,"min_samples":2}"#);
+    assert_eq!(
+        metrics.texts("params").unwrap().value(0),
+        r#"{"eps":1.0,"min_samples":2,"sample":null,"seed":0}"#
+    );
     let figure = |name| metrics.floats(name).unwrap()[0];
     assert_eq!(
         (figure("n_rows"), figure("n_segments"), figure("silhouette_rows")),
@@ -238,6 +241,10 @@ fn notes_tell_of_caps_and_missing_distinct_rows() {
     assert!(one.notes[0].contains("allow_single_cluster"), "{:?}", one.notes);
     let auto = run(&ClusterDbscan, json!({"eps": "auto", "min_samples": 2}));
     assert!(auto.notes[0].starts_with("eps = "), "{:?}", auto.notes);
+    let sampled = run(&ClusterDbscan, json!({"eps": 1.0, "min_samples": 2, "sample": 7}));
+    assert!(sampled.notes[0].starts_with("clustered a random sample of 7 of 8 rows (seed 0)"));
+    let whole = run(&ClusterDbscan, json!({"eps": 1.0, "min_samples": 2, "sample": 8}));
+    assert!(whole.notes.is_empty(), "{:?}", whole.notes);
 }
 
 /// A silhouette of 20,000 rows of a million looked like one of all: only who compared two columns of the metrics knew.

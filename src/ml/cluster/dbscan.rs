@@ -37,6 +37,35 @@ pub fn fit(x: &Matrix, eps: f64, min_samples: usize, work: &Work) -> Result<Clus
     Searcher::new(x).cluster(eps, min_samples, work)
 }
 
+/// Extends a clustering of some rows of `x`, `of` (ascending), to all of them: each other row belongs to the cluster of
+/// the nearest core row within `eps` (of equally near ones that of the first), else it is noise.
+///
+/// # Errors
+/// If cancelled.
+pub fn extend(
+    x: &Matrix,
+    of: &[usize],
+    found: &Clustering,
+    eps: f64,
+    work: &Work,
+) -> Result<Clustering, MlError> {
+    let core: Vec<usize> = (0..of.len()).filter(|&i| found.is_core[i]).collect();
+    let core_rows: Vec<usize> = core.iter().map(|&i| of[i]).collect();
+    let core_x = x.select_rows(&core_rows);
+    let index = Neighbours::new(&core_x);
+    let nearest = |row: usize| match index.nearest(x.row(row), eps * eps) {
+        Some(at) => found.labels[core[at]],
+        None => NOISE,
+    };
+    let mut labels = for_each_row(x.n_rows(), work, nearest)?;
+    let mut is_core = vec![false; x.n_rows()];
+    for (i, &row) in of.iter().enumerate() {
+        labels[row] = found.labels[i];
+        is_core[row] = found.is_core[i];
+    }
+    Ok(Clustering { labels, is_core })
+}
+
 /// A matrix with its search tree, to be asked more than once.
 pub(super) struct Searcher<'a> {
     x: &'a Matrix,
@@ -54,7 +83,8 @@ impl<'a> Searcher<'a> {
             let why = format!("{eps} is not a number above 0");
             return Err(MlError::Parameter { name: "eps", why });
         }
-        let is_core = self.for_each_row(work, |row| self.is_core(row, eps * eps, min_samples))?;
+        let is_core =
+            for_each_row(self.x.n_rows(), work, |row| self.is_core(row, eps * eps, min_samples))?;
         let labels = self.connect(&is_core, eps * eps, work)?;
         Ok(Clustering { labels, is_core })
     }
@@ -78,22 +108,7 @@ impl<'a> Searcher<'a> {
     pub(super) fn squared_distances(&self, n: usize, work: &Work) -> Result<Vec<f64>, MlError> {
         // The row itself is nearest of all.
         let nth = |row| self.index.nth_squared_distance(self.x.row(row), n + 1, |_| 1);
-        self.for_each_row(work, nth)
-    }
-
-    fn for_each_row<T: Send>(
-        &self,
-        work: &Work,
-        ask: impl Fn(usize) -> T + Sync,
-    ) -> Result<Vec<T>, MlError> {
-        let n_rows = self.x.n_rows();
-        let blocks = work.pool.map(n_rows.div_ceil(BLOCK_ROWS), |block| {
-            work.check()?;
-            let end = ((block + 1) * BLOCK_ROWS).min(n_rows);
-            Ok((block * BLOCK_ROWS..end).map(&ask).collect::<Vec<_>>())
-        });
-        let blocks = blocks.into_iter().collect::<Result<Vec<_>, MlError>>()?;
-        Ok(blocks.into_iter().flatten().collect())
+        for_each_row(self.x.n_rows(), work, nth)
     }
 
     fn is_core(&self, row: usize, radius: f64, min_samples: usize) -> bool {
@@ -143,7 +158,7 @@ impl<'a> Searcher<'a> {
             }
             n_clusters += 1;
         }
-        self.for_each_row(work, |row| match is_core[row] {
+        for_each_row(self.x.n_rows(), work, |row| match is_core[row] {
             true => labels[row],
             false => self.first_in_reach(row, radius, &has_core, is_core, &labels),
         })
@@ -171,6 +186,20 @@ impl<'a> Searcher<'a> {
         });
         if first == i32::MAX { NOISE } else { first }
     }
+}
+
+fn for_each_row<T: Send>(
+    n_rows: usize,
+    work: &Work,
+    ask: impl Fn(usize) -> T + Sync,
+) -> Result<Vec<T>, MlError> {
+    let blocks = work.pool.map(n_rows.div_ceil(BLOCK_ROWS), |block| {
+        work.check()?;
+        let end = ((block + 1) * BLOCK_ROWS).min(n_rows);
+        Ok((block * BLOCK_ROWS..end).map(&ask).collect::<Vec<_>>())
+    });
+    let blocks = blocks.into_iter().collect::<Result<Vec<_>, MlError>>()?;
+    Ok(blocks.into_iter().flatten().collect())
 }
 
 /// How many core rows below each node have no cluster yet: a search for more of them leaves out the rest, which makes
@@ -210,7 +239,10 @@ impl Open {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ml::cluster::oracle::{blobs, document, labels as oracle_labels, x};
+    use crate::ml::{
+        cluster::oracle::{blobs, document, labels as oracle_labels, x},
+        math,
+    };
 
     #[test]
     fn labels_and_core_rows_are_scikit_learns() {
@@ -265,6 +297,35 @@ mod tests {
                 let labels = searcher.labels(eps, min_samples, &squared, &work).unwrap();
                 assert_eq!(labels, fit(&x, eps, min_samples, &work).unwrap().labels, "{eps}");
             }
+        }
+    }
+
+    #[test]
+    fn a_clustering_of_some_rows_extends_to_the_others() {
+        let x = Matrix::new(8, 1, vec![0.0, 0.5, 1.0, 1.9, 9.0, 9.5, 10.0, 5.0]);
+        let of = [0, 1, 2, 4, 5, 6];
+        let found = fit(&x.select_rows(&of), 1.0, 3, &Work::alone(1)).unwrap();
+        assert_eq!(found.labels, [0, 0, 0, 1, 1, 1]);
+        let all = extend(&x, &of, &found, 1.0, &Work::alone(1)).unwrap();
+        assert_eq!(all.labels, [0, 0, 0, 0, 1, 1, 1, NOISE]);
+        assert_eq!(all.is_core, [true, true, true, false, true, true, true, false]);
+        // Of rows that were all clustered nothing changes, border rows included.
+        let x = blobs(1200, 3, 4, 2);
+        let all: Vec<usize> = (0..1200).collect();
+        let found = fit(&x, 0.9, 8, &Work::alone(1)).unwrap();
+        for n_threads in [1, 3] {
+            let again = extend(&x, &all, &found, 0.9, &Work::alone(n_threads)).unwrap();
+            assert!(again == found);
+        }
+        // What is left out gets the nearest core row's cluster, as a plain search finds it.
+        let some: Vec<usize> = (0..1200).step_by(3).collect();
+        let found = fit(&x.select_rows(&some), 0.9, 4, &Work::alone(1)).unwrap();
+        let extended = extend(&x, &some, &found, 0.9, &Work::alone(2)).unwrap();
+        for row in (0..1200).filter(|row| row % 3 != 0) {
+            let distance = |i: usize| math::squared_distance(x.row(row), x.row(some[i]));
+            let near = (0..some.len()).filter(|&i| found.is_core[i] && distance(i) <= 0.81);
+            let nearest = near.min_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+            assert_eq!(extended.labels[row], nearest.map_or(NOISE, |i| found.labels[i]), "{row}");
         }
     }
 

@@ -129,6 +129,25 @@ impl Neighbours {
         nearest.last().copied().unwrap_or(0.0)
     }
 
+    /// Returns the row nearest to `point` within the squared `radius`, of equally near ones the first.
+    pub(super) fn nearest(&self, point: &[f64], radius: f64) -> Option<usize> {
+        let mut best: Option<(f64, usize)> = None;
+        self.search(
+            point,
+            radius,
+            |_| true,
+            |rows, distances| {
+                for (&row, &d) in rows.iter().zip(distances) {
+                    if d <= radius && best.is_none_or(|(least, first)| (d, row) < (least, first)) {
+                        best = Some((d, row));
+                    }
+                }
+                best.map_or(radius, |(least, _)| least)
+            },
+        );
+        best.map(|(_, row)| row)
+    }
+
     /// Shows `visit` the rows of every panel that may lie within the squared `radius` of `point`, with their
     /// squared distances, near boxes first. `visit` returns the squared radius that counts from then on; a
     /// negative one ends the search. Nodes that `enter` refuses are left out.
