@@ -234,8 +234,8 @@ impl Scene {
                 (i * 3 % step..).step_by(step as usize).take_while(|at| self.meets(*at, *fault));
             let (met, of, seconds) = (met.count(), medium.count(), started.elapsed().as_secs());
             println!("{name}, {fault:?}: {met} of {of} operations, {seconds} s");
-            // Their number differs by a few: files that changed just now are read again.
-            assert!((met as u64 + 10) * step >= of * 8 / 10, "{name}: {met} of {of}");
+            // Their number differs: files that were copied just now, as those of a twin are, are read again.
+            assert!((met as u64 + 10) * step >= of * 6 / 10, "{name}: {met} of {of}");
         }
     }
 }

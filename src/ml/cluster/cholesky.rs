@@ -1,7 +1,7 @@
-//! The Cholesky factor of a small symmetric matrix, and solving with it for eight rows at once.
+//! The Cholesky factor of a small symmetric matrix, and its inverse.
 //! It does not know what the matrix is the covariance of.
 
-use crate::ml::{Matrix, cluster::panels::LANES};
+use crate::ml::Matrix;
 
 /// Returns the lower-triangular `L` with `L L^T = a`, or `None` if `a` is not positive definite.
 pub(super) fn factor(a: &Matrix) -> Option<Matrix> {
@@ -23,25 +23,19 @@ pub(super) fn factor(a: &Matrix) -> Option<Matrix> {
     Some(l)
 }
 
-/// Solves `L y = diff` for the eight rows of a panel, in place, and returns each row's `|y|^2`: its
-/// squared Mahalanobis distance.
-pub(super) fn mahalanobis(l: &Matrix, diff: &mut [[f64; LANES]]) -> [f64; LANES] {
-    let mut squares = [0.0; LANES];
-    for i in 0..diff.len() {
-        let mut y = diff[i];
-        for (factor, solved) in l.row(i).iter().zip(&diff[..i]) {
-            for lane in 0..LANES {
-                y[lane] -= factor * solved[lane];
-            }
+/// Returns the inverse of a lower-triangular `l` with no zero on its diagonal, which is lower-triangular too.
+pub(super) fn inverse(l: &Matrix) -> Matrix {
+    let n = l.n_rows();
+    let mut inverse = Matrix::zeros(n, n);
+    for j in 0..n {
+        inverse.row_mut(j)[j] = 1.0 / l.row(j)[j];
+        for i in j + 1..n {
+            let products = (j..i).map(|m| l.row(i)[m] * inverse.row(m)[j]);
+            let sum: f64 = products.sum();
+            inverse.row_mut(i)[j] = -sum / l.row(i)[i];
         }
-        let scale = 1.0 / l.row(i)[i];
-        for lane in 0..LANES {
-            y[lane] *= scale;
-            squares[lane] += y[lane] * y[lane];
-        }
-        diff[i] = y;
     }
-    squares
+    inverse
 }
 
 #[cfg(test)]
@@ -50,10 +44,10 @@ mod tests {
 
     #[test]
     fn a_worked_example() {
-        // [[4, 2], [2, 5]] = L L^T with L = [[2, 0], [1, 2]]; L y = (2, 5) gives y = (1, 2).
+        // [[4, 2], [2, 5]] = L L^T with L = [[2, 0], [1, 2]], whose inverse is [[1/2, 0], [-1/4, 1/2]].
         let l = factor(&Matrix::new(2, 2, vec![4.0, 2.0, 2.0, 5.0])).unwrap();
         assert_eq!(l.data(), [2.0, 0.0, 1.0, 2.0]);
-        assert_eq!(mahalanobis(&l, &mut [[2.0; LANES], [5.0; LANES]]), [5.0; LANES]);
+        assert_eq!(inverse(&l).data(), [0.5, 0.0, -0.25, 0.5]);
     }
 
     #[test]

@@ -9,16 +9,15 @@
 //! many components.
 
 mod covariance;
+mod passes;
 
 use crate::{
-    base::pool::Pool,
     ml::{
         Matrix,
         cluster::{
             check_input, check_k,
             kmeans::{KMeansParams, Starts},
-            moments::add,
-            panels::{LANES, Panels},
+            panels::Panels,
         },
         error::MlError,
         math,
@@ -26,8 +25,9 @@ use crate::{
     stage::work::Work,
 };
 
+use covariance::Factors;
 pub use covariance::{Covariance, Covariances};
-use covariance::{Factors, log_densities};
+use passes::{Posteriors, Sums};
 
 /// What a mixture is asked for.
 #[derive(Clone, Debug)]
@@ -99,7 +99,7 @@ pub fn fit(x: &Matrix, params: &GmmParams, work: &Work) -> Result<Gmm, MlError> 
     let start =
         KMeansParams { k: params.k, n_init: 1, max_iter: 300, tol: 1e-4, seed: params.seed };
     let starts = Starts::new(x, &start, &work.pool);
-    let fitter = Fitter { x, panels: Panels::new(x), params, work };
+    let fitter = Fitter { panels: Panels::new(x), params, work };
     work.progress.set_total((params.n_init.max(1) * params.max_iter) as u64);
     let runs = work.pool.map(params.n_init.max(1), |i| {
         let labels = starts.run(i, work)?;
@@ -131,7 +131,6 @@ struct Mixture {
 }
 
 struct Fitter<'a> {
-    x: &'a Matrix,
     panels: Panels,
     params: &'a GmmParams,
     work: &'a Work,
@@ -140,18 +139,16 @@ struct Fitter<'a> {
 impl Fitter<'_> {
     /// Iterates from the clusters of `labels` until the likelihood settles or the cap is met.
     fn run(&self, labels: &[i32], k: usize) -> Result<Run, MlError> {
-        let mut responsibilities = Matrix::zeros(self.x.n_rows(), k);
-        for (i, &label) in labels.iter().enumerate() {
-            responsibilities.row_mut(i)[label as usize] = 1.0;
-        }
-        let mut mixture = self.maximise(&responsibilities);
+        let mut posteriors = Posteriors::of_labels(labels, k);
+        let mut mixture =
+            self.maximise(&posteriors, &posteriors.sums(&self.panels, &self.work.pool));
         let (mut bound, mut iterations, mut converged) = (f64::NEG_INFINITY, 0, false);
         while iterations < self.params.max_iter && !converged {
             self.work.check()?;
             iterations += 1;
-            let total = self.expect(&mixture, &mut responsibilities)?;
-            mixture = self.maximise(&responsibilities);
-            let next = total / self.x.n_rows() as f64;
+            let sums = self.expect(&mixture, &mut posteriors)?;
+            mixture = self.maximise(&posteriors, &sums);
+            let next = sums.log_likelihood / self.panels.n_rows() as f64;
             converged = (next - bound).abs() < self.params.tol;
             bound = next;
             self.work.progress.advance(1);
@@ -159,41 +156,23 @@ impl Fitter<'_> {
         Ok(Run { mixture, bound, iterations, converged })
     }
 
-    /// Fills in each row's posterior probabilities, shape `(n_rows, k)`, and returns the total log-likelihood.
-    fn expect(&self, mixture: &Mixture, posteriors: &mut Matrix) -> Result<f64, MlError> {
-        let k = mixture.weights.len();
-        let factors = Factors::of(&mixture.covariances, mixture.means.n_cols())?;
-        let log_weights: Vec<f64> = mixture.weights.iter().map(|w| math::ln(*w)).collect();
-        let sums = self.work.pool.fill_chunks(posteriors.data_mut(), k, |rows, slice| {
-            let mut total = 0.0;
-            let mut scratch = vec![[0.0; LANES]; self.x.n_cols()];
-            for (first, out) in rows.step_by(LANES).zip(slice.chunks_mut(LANES * k)) {
-                let panel = self.panels.panel(first / LANES);
-                for (c, log_weight) in log_weights.iter().enumerate() {
-                    let densities =
-                        log_densities(&factors, c, panel, mixture.means.row(c), &mut scratch);
-                    for (row, density) in out.chunks_exact_mut(k).zip(densities) {
-                        row[c] = density + log_weight;
-                    }
-                }
-                for row in out.chunks_exact_mut(k) {
-                    let norm = math::log_sum_exp(row);
-                    row.iter_mut().for_each(|v| *v = math::exp(*v - norm));
-                    total += norm;
-                }
-            }
-            total
-        });
-        Ok(sums.into_iter().sum())
+    /// Fills in each row's posterior probabilities.
+    fn expect(&self, mixture: &Mixture, posteriors: &mut Posteriors) -> Result<Sums, MlError> {
+        let factors = Factors::of(&mixture.covariances, &mixture.means, &mixture.weights)?;
+        Ok(posteriors.expect(&factors, &self.panels, &self.work.pool))
     }
 
-    /// Returns the mixture that maximises the expected likelihood under these responsibilities.
-    fn maximise(&self, responsibilities: &Matrix) -> Mixture {
-        let (masses, means) = weighted_means(self.x, responsibilities, &self.work.pool);
+    /// Returns the mixture that maximises the expected likelihood under these posteriors, whose sums are known.
+    fn maximise(&self, posteriors: &Posteriors, sums: &Sums) -> Mixture {
+        // A component that no row belongs to keeps a mass to divide by.
+        let masses: Vec<f64> = sums.masses.iter().map(|m| m + 10.0 * f64::EPSILON).collect();
+        let mut means = sums.weighted.clone();
+        for (c, mass) in masses.iter().enumerate() {
+            means.row_mut(c).iter_mut().for_each(|v| *v /= mass);
+        }
         let covariances = covariance::estimate(
             self.params.covariance,
-            self.x,
-            responsibilities,
+            (&self.panels, posteriors),
             (&masses, &means),
             self.params.reg_covar,
             &self.work.pool,
@@ -206,10 +185,10 @@ impl Fitter<'_> {
     /// Takes the labels, posteriors and likelihood from the final parameters themselves: those of the last
     /// iteration belong to the parameters before its maximisation.
     fn finish(&self, best: Run) -> Result<Gmm, MlError> {
-        let k = best.mixture.weights.len();
-        let mut posteriors = Matrix::zeros(self.x.n_rows(), k);
-        let log_likelihood = self.expect(&best.mixture, &mut posteriors)?;
-        let (labels, posteriors) = posteriors.rows().map(most_probable).unzip();
+        let n_rows = self.panels.n_rows();
+        let mut posteriors = Posteriors::zeros(n_rows, best.mixture.weights.len());
+        let log_likelihood = self.expect(&best.mixture, &mut posteriors)?.log_likelihood;
+        let (labels, posteriors) = (0..n_rows).map(|row| posteriors.most_probable(row)).unzip();
         let Mixture { weights, means, covariances } = best.mixture;
         Ok(Gmm {
             weights,
@@ -220,53 +199,9 @@ impl Fitter<'_> {
             log_likelihood,
             iterations: best.iterations,
             converged: best.converged,
-            n_rows: self.x.n_rows(),
+            n_rows,
         })
     }
-}
-
-fn most_probable(row: &[f64]) -> (i32, f64) {
-    let mut best = (0, f64::NEG_INFINITY);
-    for (c, &p) in row.iter().enumerate() {
-        if p > best.1 {
-            best = (c as i32, p);
-        }
-    }
-    best
-}
-
-/// Returns each component's mass (the sum of its responsibilities, never quite zero) and mean.
-fn weighted_means(x: &Matrix, responsibilities: &Matrix, pool: &Pool) -> (Vec<f64>, Matrix) {
-    let (k, d) = (responsibilities.n_cols(), x.n_cols());
-    let folded = pool.fold_chunks(
-        x.n_rows(),
-        |rows| {
-            // The last value of each component's row is its mass.
-            let mut sums = vec![0.0; k * (d + 1)];
-            for i in rows {
-                for (sum, &r) in sums.chunks_exact_mut(d + 1).zip(responsibilities.row(i)) {
-                    for (s, v) in sum.iter_mut().zip(x.row(i)) {
-                        *s += r * v;
-                    }
-                    sum[d] += r;
-                }
-            }
-            sums
-        },
-        |mut a, b| {
-            add(&mut a, &b);
-            a
-        },
-    );
-    let sums = folded.unwrap_or_else(|| vec![0.0; k * (d + 1)]);
-    let masses: Vec<f64> =
-        sums.chunks_exact(d + 1).map(|sum| sum[d] + 10.0 * f64::EPSILON).collect();
-    let values = sums
-        .chunks_exact(d + 1)
-        .zip(&masses)
-        .flat_map(|(sum, mass)| sum[..d].iter().map(move |s| s / mass))
-        .collect();
-    (masses, Matrix::new(k, d, values))
 }
 
 #[cfg(test)]

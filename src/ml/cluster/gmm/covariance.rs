@@ -5,7 +5,12 @@ use crate::{
     base::pool::Pool,
     ml::{
         Matrix,
-        cluster::{cholesky, moments, moments::add, panels::LANES},
+        cluster::{
+            cholesky,
+            gmm::passes::Posteriors,
+            moments::add,
+            panels::{LANES, Panels},
+        },
         error::MlError,
         math,
     },
@@ -61,44 +66,156 @@ impl Covariances {
     }
 }
 
-/// What densities are computed from: Cholesky factors, or inverse standard deviations.
-pub(super) enum Factors {
-    Dense(Vec<Matrix>),
-    Shared(Matrix),
+/// What densities are computed from.
+pub(super) struct Factors {
+    roots: Roots,
+    means: Matrix,
+    /// The logs of each component's weight and of its density's greatest value, together.
+    greatest: Vec<f64>,
+}
+
+/// What makes a deviation from a mean one of variance 1 in every direction.
+enum Roots {
+    /// The inverse of each component's Cholesky factor.
+    Dense(Vec<Inverse>),
+    /// One for all components.
+    Shared(Inverse),
+    /// Inverse standard deviations, shape `(k, n_cols)`.
     Diagonal(Matrix),
 }
 
 impl Factors {
-    pub(super) fn of(covariances: &Covariances, n_cols: usize) -> Result<Factors, MlError> {
+    pub(super) fn of(
+        covariances: &Covariances,
+        means: &Matrix,
+        weights: &[f64],
+    ) -> Result<Factors, MlError> {
+        let (k, n_cols) = (means.n_rows(), means.n_cols());
         let inverse_root = |c: usize, v: f64| match v {
             v if v > 0.0 => Ok(1.0 / v.sqrt()),
             _ => Err(collapsed(Some(c))),
         };
-        match covariances {
+        let roots = match covariances {
             Covariances::Full(all) => {
                 let factors = all.iter().enumerate().map(|(c, m)| factor(m, Some(c)));
-                Ok(Factors::Dense(factors.collect::<Result<_, _>>()?))
+                Roots::Dense(factors.collect::<Result<_, _>>()?)
             }
-            Covariances::Tied(one) => Ok(Factors::Shared(factor(one, None)?)),
+            Covariances::Tied(one) => Roots::Shared(factor(one, None)?),
             Covariances::Diag(variances) => {
                 let values = variances.data().iter().enumerate();
                 let roots = values.map(|(at, v)| inverse_root(at / n_cols.max(1), *v));
                 let roots = roots.collect::<Result<_, _>>()?;
-                Ok(Factors::Diagonal(Matrix::new(variances.n_rows(), n_cols, roots)))
+                Roots::Diagonal(Matrix::new(variances.n_rows(), n_cols, roots))
             }
             Covariances::Spherical(variances) => {
                 let mut roots = Matrix::zeros(variances.len(), n_cols);
                 for (c, v) in variances.iter().enumerate() {
                     roots.row_mut(c).fill(inverse_root(c, *v)?);
                 }
-                Ok(Factors::Diagonal(roots))
+                Roots::Diagonal(roots)
+            }
+        };
+        let constant = n_cols as f64 * math::ln(2.0 * std::f64::consts::PI);
+        let log_root_det = |c: usize| match &roots {
+            Roots::Dense(all) => all[c].log_det,
+            Roots::Shared(one) => one.log_det,
+            Roots::Diagonal(roots) => roots.row(c).iter().map(|r| math::ln(*r)).sum::<f64>(),
+        };
+        let greatest =
+            (0..k).map(|c| math::ln(weights[c]) + log_root_det(c) - 0.5 * constant).collect();
+        Ok(Factors { roots, means: means.clone(), greatest })
+    }
+
+    /// Writes the log-densities of a panel's eight rows under each component, its weight included; `scratch` has one
+    /// entry a feature.
+    #[inline(always)]
+    pub(super) fn log_densities(
+        &self,
+        panel: &[[f64; LANES]],
+        scratch: &mut [[f64; LANES]],
+        out: &mut [[f64; LANES]],
+    ) {
+        for (c, (out, greatest)) in out.iter_mut().zip(&self.greatest).enumerate() {
+            let mean = self.means.row(c);
+            for ((diff, values), m) in scratch.iter_mut().zip(panel).zip(mean) {
+                for lane in 0..LANES {
+                    diff[lane] = values[lane] - m;
+                }
+            }
+            let squares = match &self.roots {
+                Roots::Dense(all) => all[c].squares(scratch),
+                Roots::Shared(one) => one.squares(scratch),
+                Roots::Diagonal(roots) => {
+                    let mut squares = [0.0; LANES];
+                    for (diff, root) in scratch.iter().zip(roots.row(c)) {
+                        for lane in 0..LANES {
+                            let z = diff[lane] * root;
+                            squares[lane] = z.mul_add(z, squares[lane]);
+                        }
+                    }
+                    squares
+                }
+            };
+            for lane in 0..LANES {
+                out[lane] = (-0.5_f64).mul_add(squares[lane], *greatest);
             }
         }
     }
 }
 
-fn factor(covariance: &Matrix, component: Option<usize>) -> Result<Matrix, MlError> {
-    cholesky::factor(covariance).ok_or_else(|| collapsed(component))
+/// Rows of an inverse factor that are multiplied side by side.
+const ROWS: usize = 4;
+
+/// The inverse of a Cholesky factor, rows by fours, filled up with zeros.
+struct Inverse {
+    /// For each four rows, the values of each column up to the diagonal.
+    groups: Vec<Vec<[f64; ROWS]>>,
+    /// The log of its determinant.
+    log_det: f64,
+}
+
+impl Inverse {
+    fn of(l: &Matrix) -> Inverse {
+        let n = l.n_rows();
+        let inverse = cholesky::inverse(l);
+        let value = |i: usize, j: usize| if i < n { inverse.row(i)[j] } else { 0.0 };
+        let group = |first: usize| {
+            let columns = 0..(first + ROWS).min(n);
+            columns.map(|j| std::array::from_fn(|r| value(first + r, j))).collect()
+        };
+        Inverse {
+            groups: (0..n).step_by(ROWS).map(group).collect(),
+            log_det: -(0..n).map(|j| math::ln(l.row(j)[j])).sum::<f64>(),
+        }
+    }
+
+    /// Returns the squared lengths of the eight vectors `diff` times the inverse: squared Mahalanobis distances. A
+    /// product, where solving with the factor would make each feature wait for the one before.
+    #[inline(always)]
+    fn squares(&self, diff: &[[f64; LANES]]) -> [f64; LANES] {
+        let mut squares = [0.0; LANES];
+        for group in &self.groups {
+            let mut rows = [[0.0; LANES]; ROWS];
+            for (factors, values) in group.iter().zip(diff) {
+                for r in 0..ROWS {
+                    for lane in 0..LANES {
+                        rows[r][lane] = factors[r].mul_add(values[lane], rows[r][lane]);
+                    }
+                }
+            }
+            for row in &rows {
+                for lane in 0..LANES {
+                    squares[lane] = row[lane].mul_add(row[lane], squares[lane]);
+                }
+            }
+        }
+        squares
+    }
+}
+
+fn factor(covariance: &Matrix, component: Option<usize>) -> Result<Inverse, MlError> {
+    let l = cholesky::factor(covariance).ok_or_else(|| collapsed(component))?;
+    Ok(Inverse::of(&l))
 }
 
 fn collapsed(component: Option<usize>) -> MlError {
@@ -109,53 +226,24 @@ fn collapsed(component: Option<usize>) -> MlError {
     ))
 }
 
-/// Returns the log-densities of a panel's eight rows under component `c`; `scratch` has one entry a feature.
-pub(super) fn log_densities(
-    factors: &Factors,
-    c: usize,
-    panel: &[[f64; LANES]],
-    mean: &[f64],
-    scratch: &mut [[f64; LANES]],
-) -> [f64; LANES] {
-    let (squares, log_root_det) = match factors {
-        Factors::Dense(_) | Factors::Shared(_) => {
-            let l = match factors {
-                Factors::Dense(all) => &all[c],
-                Factors::Shared(one) | Factors::Diagonal(one) => one,
-            };
-            for ((diff, values), m) in scratch.iter_mut().zip(panel).zip(mean) {
-                *diff = values.map(|v| v - m);
-            }
-            let squares = cholesky::mahalanobis(l, scratch);
-            (squares, -(0..l.n_rows()).map(|j| math::ln(l.row(j)[j])).sum::<f64>())
-        }
-        Factors::Diagonal(roots) => {
-            let mut squares = [0.0; LANES];
-            for ((values, m), root) in panel.iter().zip(mean).zip(roots.row(c)) {
-                for lane in 0..LANES {
-                    let z = (values[lane] - m) * root;
-                    squares[lane] += z * z;
-                }
-            }
-            (squares, roots.row(c).iter().map(|r| math::ln(*r)).sum::<f64>())
-        }
-    };
-    let constant = mean.len() as f64 * math::ln(2.0 * std::f64::consts::PI);
-    squares.map(|s| log_root_det - 0.5 * (constant + s))
-}
-
 /// Returns the covariances of the components around their means, `reg_covar` added to the variances.
 pub(super) fn estimate(
     shape: Covariance,
-    x: &Matrix,
-    responsibilities: &Matrix,
+    (panels, posteriors): (&Panels, &Posteriors),
     (masses, means): (&[f64], &Matrix),
     reg_covar: f64,
     pool: &Pool,
 ) -> Covariances {
+    let variances = || {
+        let mut variances = posteriors.squares(panels, means, pool);
+        for (c, mass) in masses.iter().enumerate() {
+            variances.row_mut(c).iter_mut().for_each(|v| *v = *v / mass + reg_covar);
+        }
+        variances
+    };
     match shape {
         Covariance::Full => {
-            let mut all = scatters(x, responsibilities, means, pool);
+            let mut all = posteriors.scatters(panels, means, pool);
             for (scatter, mass) in all.iter_mut().zip(masses) {
                 finish(scatter, *mass, reg_covar);
             }
@@ -164,7 +252,7 @@ pub(super) fn estimate(
         Covariance::Tied => {
             // The scatters of all components have to be summed anyway, and summing them around their own
             // means keeps the digits that `X^T X` minus the means' products would lose.
-            let all = scatters(x, responsibilities, means, pool);
+            let all = posteriors.scatters(panels, means, pool);
             let mut shared = all.into_iter().reduce(|mut a, b| {
                 add(a.data_mut(), b.data());
                 a
@@ -175,13 +263,10 @@ pub(super) fn estimate(
             }
             Covariances::Tied(shared.unwrap_or_else(|| Matrix::zeros(0, 0)))
         }
-        Covariance::Diag => {
-            Covariances::Diag(variances(x, responsibilities, (masses, means), reg_covar, pool))
-        }
+        Covariance::Diag => Covariances::Diag(variances()),
         Covariance::Spherical => {
-            let variances = variances(x, responsibilities, (masses, means), reg_covar, pool);
             let mean = |row: &[f64]| row.iter().sum::<f64>() / row.len() as f64;
-            Covariances::Spherical(variances.rows().map(mean).collect())
+            Covariances::Spherical(variances().rows().map(mean).collect())
         }
     }
 }
@@ -196,84 +281,4 @@ fn finish(scatter: &mut Matrix, mass: f64, reg_covar: f64) {
         }
         scatter.row_mut(i)[i] += reg_covar;
     }
-}
-
-/// Rows whose deviations are laid out column by column before their products are summed: small enough for
-/// the nearest cache, long enough for the loops.
-const BLOCK_ROWS: usize = 128;
-
-/// Returns each component's weighted scatter around its mean; only the lower triangles are filled.
-fn scatters(x: &Matrix, responsibilities: &Matrix, means: &Matrix, pool: &Pool) -> Vec<Matrix> {
-    let (k, d) = (means.n_rows(), x.n_cols());
-    let empty = || vec![Matrix::zeros(d, d); k];
-    let folded = pool.fold_chunks(
-        x.n_rows(),
-        |rows| {
-            let mut scatters = empty();
-            let mut deviations = vec![0.0; d * BLOCK_ROWS];
-            let mut weighted = vec![0.0; BLOCK_ROWS];
-            for start in rows.clone().step_by(BLOCK_ROWS) {
-                let n = BLOCK_ROWS.min(rows.end - start);
-                for (c, scatter) in scatters.iter_mut().enumerate() {
-                    for r in 0..n {
-                        let row = x.row(start + r).iter().zip(means.row(c));
-                        for (j, (v, m)) in row.enumerate() {
-                            deviations[j * BLOCK_ROWS + r] = v - m;
-                        }
-                    }
-                    for i in 0..d {
-                        let own = &deviations[i * BLOCK_ROWS..i * BLOCK_ROWS + n];
-                        for (r, (w, v)) in weighted.iter_mut().zip(own).enumerate() {
-                            *w = v * responsibilities.row(start + r)[c];
-                        }
-                        for j in 0..=i {
-                            let other = &deviations[j * BLOCK_ROWS..j * BLOCK_ROWS + n];
-                            scatter.row_mut(i)[j] += math::dot(&weighted[..n], other);
-                        }
-                    }
-                }
-            }
-            scatters
-        },
-        |mut a, b| {
-            a.iter_mut().zip(&b).for_each(|(a, b)| add(a.data_mut(), b.data()));
-            a
-        },
-    );
-    folded.unwrap_or_else(empty)
-}
-
-/// Returns each component's variance a feature, shape `(k, n_cols)`.
-fn variances(
-    x: &Matrix,
-    responsibilities: &Matrix,
-    (masses, means): (&[f64], &Matrix),
-    reg_covar: f64,
-    pool: &Pool,
-) -> Matrix {
-    let (k, d) = (means.n_rows(), x.n_cols());
-    let folded = pool.fold_chunks(
-        x.n_rows(),
-        |rows| {
-            let mut sums = Matrix::zeros(k, d);
-            for i in rows {
-                for (c, &r) in responsibilities.row(i).iter().enumerate() {
-                    let values = x.row(i).iter().zip(means.row(c));
-                    for (s, (v, m)) in sums.row_mut(c).iter_mut().zip(values) {
-                        *s += r * ((v - m) * (v - m));
-                    }
-                }
-            }
-            sums
-        },
-        |mut a, b| {
-            moments::add(a.data_mut(), b.data());
-            a
-        },
-    );
-    let mut variances = folded.unwrap_or_else(|| Matrix::zeros(k, d));
-    for (c, mass) in masses.iter().enumerate() {
-        variances.row_mut(c).iter_mut().for_each(|v| *v = *v / mass + reg_covar);
-    }
-    variances
 }
