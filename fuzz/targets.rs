@@ -179,7 +179,9 @@ fn models(table: &Table) {
     let _ = table.id();
     if let Ok(model) = Classifier::from_table(table) {
         let _ = model.predict(&rows, &work);
-        model.to_table().expect("what was read can be written");
+        for part in model.parts() {
+            model.part(part).expect("what was read can be written");
+        }
     }
     if let Ok(preparation) = Preparation::from_table(table) {
         let _ = preparation.apply(&rows, &work);

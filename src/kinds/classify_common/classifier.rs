@@ -5,13 +5,14 @@
 //! `orchestrate.classifier` (format, algorithm, classes, base scores), `orchestrate.features` (names) and
 //! `orchestrate.preparation`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use arrow::array::ArrayRef;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{labelled::Classes, nodes};
 use crate::{
+    base::pool::CHUNK_ROWS,
     frame::{
         FrameError, Table,
         table::{float_array, opt_text_array, segment_array, text_array},
@@ -144,19 +145,38 @@ impl Classifier {
         Ok(Table::new(Some(id.0), columns)?)
     }
 
-    /// Returns the classifier as a table.
+    /// Returns the parts of its table, as ranges of trees: at least one, and none of much more than a chunk of nodes.
+    pub fn parts(&self) -> Vec<Range<usize>> {
+        let trees = match &self.model {
+            Model::Forest(forest) => forest.trees.as_slice(),
+            Model::Boost(booster) => booster.trees.as_slice(),
+            Model::Logistic(_) => &[],
+        };
+        let (mut parts, mut start, mut n_nodes) = (Vec::new(), 0, 0);
+        for (tree, after) in trees.iter().zip(1..) {
+            n_nodes += tree.nodes().len();
+            if n_nodes >= CHUNK_ROWS && after < trees.len() {
+                parts.push(start..after);
+                (start, n_nodes) = (after, 0);
+            }
+        }
+        parts.push(start..trees.len());
+        parts
+    }
+
+    /// Returns one part of the classifier as a table.
     ///
     /// # Errors
     /// [`StageError::Internal`] if it cannot be written as JSON.
-    pub fn to_table(&self) -> Result<Table, StageError> {
+    pub fn part(&self, trees: Range<usize>) -> Result<Table, StageError> {
         let features = self.preparation.feature_names();
         let segments = &self.classes.segments;
         let (table, rule, base) = match &self.model {
             Model::Forest(forest) => {
-                (nodes::forest(forest, &features, segments)?, Some("<="), vec![])
+                (nodes::forest(forest, trees, &features, segments)?, Some("<="), vec![])
             }
             Model::Boost(booster) => {
-                (nodes::booster(booster, &features)?, Some(SINGLE), booster.base.clone())
+                (nodes::booster(booster, trees, &features)?, Some(SINGLE), booster.base.clone())
             }
             Model::Logistic(logistic) => (coefficients(logistic, &features)?, None, vec![]),
         };

@@ -4,7 +4,7 @@
 //! `threshold`, `left`, `right`, `missing_left`, or the leaf's values (`p_0`, ... or `value`). Boosted trees also
 //! tell each split's `gain` and each node's `cover`, as XGBoost does.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, ops::Range, sync::Arc};
 
 use arrow::array::{Array, ArrayRef, BooleanArray, Int64Array};
 
@@ -22,20 +22,31 @@ use crate::{
     stage::error::StageError,
 };
 
-/// Returns a forest's nodes; the leaves' columns are named after the segments.
-pub fn forest(forest: &Forest, features: &[String], segments: &[i32]) -> Result<Table, FrameError> {
+/// Returns the nodes of some trees of a forest; the leaves' columns are named after the segments.
+pub fn forest(
+    forest: &Forest,
+    trees: Range<usize>,
+    features: &[String],
+    segments: &[i32],
+) -> Result<Table, FrameError> {
     let names: Vec<String> = segments.iter().map(|s| format!("p_{s}")).collect();
-    Table::new(None, columns(&forest.trees, None, features, &names))
+    Table::new(None, columns(&forest.trees, trees, None, features, &names))
 }
 
-/// Returns a booster's nodes. `class` is the class whose score a tree adds to: the second of two.
-pub fn booster(booster: &Booster, features: &[String]) -> Result<Table, FrameError> {
+/// Returns the nodes of some trees of a booster. `class` is the class whose score a tree adds to: the second of two.
+pub fn booster(
+    booster: &Booster,
+    trees: Range<usize>,
+    features: &[String],
+) -> Result<Table, FrameError> {
     let n_scores = booster.base.len();
     let class = |tree: usize| if n_scores == 1 { 1 } else { (tree % n_scores) as i32 };
     let names = ["value".to_string()];
-    let mut columns = columns(&booster.trees, Some(&class), features, &names);
-    let nodes =
-        || booster.trees.iter().zip(&booster.told).flat_map(|(t, told)| t.nodes().iter().zip(told));
+    let mut columns = columns(&booster.trees, trees.clone(), Some(&class), features, &names);
+    let nodes = || {
+        let of = |i: usize| booster.trees[i].nodes().iter().zip(&booster.told[i]);
+        trees.clone().flat_map(of)
+    };
     let gain = nodes().map(|(node, told)| match node {
         Node::Split { .. } => f64::from(told.gain),
         Node::Leaf(_) => f64::NAN,
@@ -48,15 +59,16 @@ pub fn booster(booster: &Booster, features: &[String]) -> Result<Table, FrameErr
 
 fn columns<'n>(
     trees: &[Tree],
+    range: Range<usize>,
     class: Option<&dyn Fn(usize) -> i32>,
     features: &[String],
     values: &'n [String],
 ) -> Vec<(&'n str, ArrayRef)> {
     let nodes = || {
-        let each = |(i, tree)| Tree::nodes(tree).iter().map(move |node| (i, tree, *node));
-        trees.iter().enumerate().flat_map(each)
+        let each = |i: usize| trees[i].nodes().iter().map(move |node| (i, &trees[i], *node));
+        range.clone().flat_map(each)
     };
-    let numbers = trees.iter().flat_map(|tree| 0..tree.nodes().len() as i64);
+    let numbers = trees[range.clone()].iter().flat_map(|tree| 0..tree.nodes().len() as i64);
     let split = |of: fn(u32, f64, u32, u32, bool) -> i64| {
         let array: Int64Array = nodes()
             .map(|(_, _, node)| match node {

@@ -11,6 +11,7 @@ use super::{
     params::Common,
 };
 use crate::{
+    base::pool::CHUNK_ROWS,
     frame::{FrameError, Table},
     kinds::prepare::{Preparation, Settings},
     ml::{
@@ -36,9 +37,9 @@ const IMPORTANCE_ROWS: usize = 10_000;
 /// Folds of the training rows whose models say how probabilities come true, as in scikit-learn.
 const CALIBRATION_FOLDS: usize = 5;
 
-/// How many times the size of all rows' features one fit takes in memory: those features, the ones trained on, and these in
-/// the algorithm's own order.
-const FIT: u64 = 3;
+/// How many times the size of all rows' features one fit takes in memory: those that are trained on, and these in the
+/// algorithm's own order.
+const FIT: u64 = 2;
 
 /// What an algorithm gives back.
 pub struct Fitted {
@@ -98,13 +99,16 @@ pub fn run(
     let what = format!("{} features of {} rows", prepared.n_features(), table.n_rows());
     let at_once = ctx.hold_some(0, data.fit_bytes(&prepared), n_fits as usize, &what)?;
     ctx.work.progress.set_total(algorithm.steps * n_fits);
-    let trained = data.train(algorithm, &parts.train, prepared, at_once)?;
+    let (trained, x) = data.train(algorithm, &parts.train, prepared, at_once)?;
     trained.notes.iter().for_each(|note| ctx.note(note));
+    let train_p = data.answer(&trained, &x, &parts.train)?;
+    drop(x);
     let (test_y, test_p) = (data.classes(&parts.test), data.ask(&trained, &parts.test)?);
     let mut judged = vec![
-        data.judge("train", &trained, &parts.train)?,
+        Judged::once("train", scores::all(&data.classes(&parts.train), &train_p)),
         Judged::once("test", scores::all(&test_y, &test_p)),
     ];
+    drop(train_p);
     if let Some(n_folds) = common.folds {
         judged.push(data.cross_validate(algorithm, n_folds, at_once, common.seed)?);
     }
@@ -118,12 +122,26 @@ pub fn run(
     let (id, ids) = table.id().map_err(on_port("table"))?;
     let rows = UInt64Array::from_iter_values(data.rows(&parts.test).iter().map(|&r| r as u64));
     let ids = compute::take(&ids, &rows, None).map_err(FrameError::from)?;
-    ctx.write("model", &classifier.to_table()?)?;
+    write_model(ctx, classifier)?;
     ctx.write("metrics", &judge::metrics(&judged)?)?;
     let found = scores::predicted(&test_p);
     ctx.write("confusion", &judge::confusion(&test_y, &found, &labelled.classes)?)?;
     ctx.write("importance", &judge::importance(&rankings)?)?;
     ctx.write("predictions", &classifier.predictions((&id, ids), &test_p, Some(&test_y))?)
+}
+
+/// Writes the model part by part: the table of a forest takes several times the memory of its trees.
+fn write_model(ctx: &mut StageCtx<'_>, classifier: &Classifier) -> Result<(), StageError> {
+    let parts = classifier.parts();
+    let first = classifier.part(parts[0].clone())?;
+    let mut sink = ctx.table_sink("model", first.schema())?;
+    sink.push_table(&first)?;
+    for part in &parts[1..] {
+        sink.push_table(&classifier.part(part.clone())?)?;
+    }
+    let n_rows = sink.finish()?;
+    ctx.set_rows("model", n_rows);
+    Ok(())
 }
 
 /// Tells of classes that are too small to be judged.
@@ -161,10 +179,9 @@ fn outside(fold: &[usize], n: usize) -> Vec<usize> {
     (0..n).filter(|&i| is_outside[i]).collect()
 }
 
-/// A model with the features of all rows.
+/// A model and what it says of itself.
 struct Trained {
     classifier: Classifier,
-    x: Matrix,
     importance: Vec<(&'static str, Vec<f64>, Vec<f64>)>,
     notes: Vec<String>,
 }
@@ -218,20 +235,20 @@ impl Data<'_> {
     }
 
     /// Fits a model and, if asked for, the correction of its probabilities on one part, which is all that any of them
-    /// learns from, as `prepared` did. At most `at_once` fits run side by side.
+    /// learns from, as `prepared` did; returns that part's features too. At most `at_once` fits run side by side.
     fn train(
         &self,
         algorithm: &Algorithm<'_>,
         part: &[usize],
         prepared: Prepared,
         at_once: usize,
-    ) -> Result<Trained, StageError> {
-        let mut trained = self.train_plain(algorithm, part, prepared)?;
+    ) -> Result<(Trained, Matrix), StageError> {
+        let (mut trained, x) = self.train_plain(algorithm, part, prepared)?;
         if let Some(how) = self.calibrate {
             let found = self.calibrate(algorithm, part, at_once, how)?;
             trained.classifier.calibration = Some(found);
         }
-        Ok(trained)
+        Ok((trained, x))
     }
 
     /// Asks models of folds of one part about the rows that each was not fitted to, and looks what came true.
@@ -249,7 +266,8 @@ impl Data<'_> {
             let of_part = |at: &usize| part[*at];
             let others: Vec<usize> = outside(&folds[i], y.len()).iter().map(of_part).collect();
             let own: Vec<usize> = folds[i].iter().map(of_part).collect();
-            self.ask(&self.train_plain(algorithm, &others, self.prepare(&others)?)?, &own)
+            let (trained, _) = self.train_plain(algorithm, &others, self.prepare(&others)?)?;
+            self.ask(&trained, &own)
         });
         let mut p = Matrix::zeros(y.len(), n_classes);
         for (fold, asked) in folds.iter().zip(asked) {
@@ -266,16 +284,14 @@ impl Data<'_> {
         algorithm: &Algorithm<'_>,
         part: &[usize],
         prepared: Prepared,
-    ) -> Result<Trained, StageError> {
-        let rows = self.rows(part);
+    ) -> Result<(Trained, Matrix), StageError> {
         let Prepared { preparation, mut notes } = prepared;
-        let x = preparation.apply(self.table, &self.quiet())?;
-        let own = x.select_rows(&rows);
+        let x = self.features(&preparation, part)?;
         let y = self.classes(part);
         let n_classes = self.labelled.classes.segments.len();
-        let samples = Samples { x: &own, y: &y, n_classes };
+        let samples = Samples { x: &x, y: &y, n_classes };
         let fitted = (algorithm.fit)(&samples, self.work)
-            .map_err(|error| explain(&preparation, error, |row| rows[row]))?;
+            .map_err(|error| explain(&preparation, error, |i| self.labelled.rows[part[i]]))?;
         notes.extend(fitted.notes);
         let names = preparation.feature_names();
         notes.extend(fitted.coarse.iter().map(|&j| {
@@ -292,14 +308,42 @@ impl Data<'_> {
             model: fitted.model,
             calibration: None,
         };
-        Ok(Trained { classifier, x, importance: fitted.importance, notes })
+        Ok((Trained { classifier, importance: fitted.importance, notes }, x))
+    }
+
+    /// Returns the features of one part, ascending, made a chunk of the table at a time.
+    fn features(&self, preparation: &Preparation, part: &[usize]) -> Result<Matrix, StageError> {
+        let (rows, n_rows) = (self.rows(part), self.table.n_rows());
+        let mut x = Matrix::zeros(rows.len(), preparation.feature_names().len());
+        let mut done = 0;
+        for start in (0..n_rows).step_by(CHUNK_ROWS) {
+            let end = (start + CHUNK_ROWS).min(n_rows);
+            let n_own = rows[done..].partition_point(|&row| row < end);
+            if n_own == 0 {
+                continue;
+            }
+            let batch = self.table.batch().slice(start, end - start);
+            let chunk =
+                preparation.apply(&Table::from_batch(batch).at_row(start), &self.quiet())?;
+            for (i, row) in (done..).zip(&rows[done..done + n_own]) {
+                x.row_mut(i).copy_from_slice(chunk.row(row - start));
+            }
+            done += n_own;
+        }
+        Ok(x)
     }
 
     /// Returns the probabilities of one part.
     fn ask(&self, trained: &Trained, part: &[usize]) -> Result<Matrix, StageError> {
-        let rows = self.rows(part);
-        let p = trained.classifier.answer(&trained.x.select_rows(&rows), self.work);
-        p.map_err(|error| explain(&trained.classifier.preparation, error, |row| rows[row]))
+        let x = self.features(&trained.classifier.preparation, part)?;
+        self.answer(trained, &x, part)
+    }
+
+    /// Returns the probabilities of one part, whose features are `x`.
+    fn answer(&self, trained: &Trained, x: &Matrix, part: &[usize]) -> Result<Matrix, StageError> {
+        let row_of = |i: usize| self.labelled.rows[part[i]];
+        let p = trained.classifier.answer(x, self.work);
+        p.map_err(|error| explain(&trained.classifier.preparation, error, row_of))
     }
 
     fn judge(
@@ -325,7 +369,7 @@ impl Data<'_> {
         // Folds do not meet, so as many are trained at once as there are threads, and memory.
         let judged = self.work.pool.map_few(n_folds, at_once, |i| {
             let part = outside(&folds[i], self.labelled.rows.len());
-            let trained = self.train(algorithm, &part, self.prepare(&part)?, at_once)?;
+            let (trained, _) = self.train(algorithm, &part, self.prepare(&part)?, at_once)?;
             Ok(self.judge("cv", &trained, &folds[i])?.values)
         });
         let judged = judged.into_iter().collect::<Result<Vec<_>, StageError>>()?;
@@ -340,8 +384,8 @@ impl Data<'_> {
         common: &Common,
     ) -> Result<Ranking, StageError> {
         let part = &part[..part.len().min(IMPORTANCE_ROWS)];
-        let (x, y) = (trained.x.select_rows(&self.rows(part)), self.classes(part));
         let classifier = &trained.classifier;
+        let (x, y) = (self.features(&classifier.preparation, part)?, self.classes(part));
         let columns = classifier.input_columns();
         let sources = classifier.preparation.feature_sources();
         let of_column = |column: &String| -> Vec<usize> {
