@@ -153,43 +153,56 @@ impl Frame<'_> {
         out
     }
 
+    /// Returns the frame with what `draw` makes of its scales inside.
+    pub fn around(&self, draw: impl FnOnce(Scale, Scale) -> String) -> String {
+        let (x, y) = self.scales();
+        self.start() + &draw(x, y) + "</svg>\n"
+    }
+
     /// Returns a chart of lines with marks on their points.
     pub fn lines(&self, lines: &[Line]) -> String {
-        let (x, y) = self.scales();
-        let mut out = self.start();
-        for line in lines {
-            let mut path = String::new();
-            let mut pen = "M";
-            for (px, py) in &line.points {
-                if !(px.is_finite() && py.is_finite()) {
-                    pen = "M";
-                    continue;
-                }
-                let _ = write!(path, "{pen}{} {}", x.at(*px), y.at(*py));
-                pen = "L";
-            }
-            let class = palette::class(line.segment);
-            let _ = writeln!(out, "<path class=\"line {class}\" d=\"{path}\"/>");
-            out.push_str("<g class=\"marks\">");
-            for (px, py) in line.points.iter().filter(|p| p.0.is_finite() && p.1.is_finite()) {
-                out.push_str(&palette::mark(line.segment, x.at(*px), y.at(*py), 3.0));
-            }
-            let _ = writeln!(out, "<title>{}</title></g>", escape(&line.name));
-        }
-        out + "</svg>\n"
+        self.around(|x, y| lines.iter().map(|line| marked(line, x, y)).collect())
     }
 
     /// Returns a scatter of points `(segment, x, y)`, drawn in the given order.
     pub fn points(&self, points: &[(i32, f64, f64)]) -> String {
-        let (x, y) = self.scales();
-        let mut out = self.start();
-        out.push_str("<g class=\"dots\">\n");
-        for (segment, px, py) in points {
-            out.push_str(&palette::mark(*segment, x.at(*px), y.at(*py), 2.2));
-            out.push('\n');
-        }
-        out + "</g></svg>\n"
+        self.around(|x, y| {
+            let mut out = String::from("<g class=\"dots\">\n");
+            for (segment, px, py) in points {
+                out.push_str(&palette::mark(*segment, x.at(*px), y.at(*py), 2.2));
+                out.push('\n');
+            }
+            out + "</g>"
+        })
     }
+}
+
+/// Returns a line with marks on its points; a point that is not finite leaves a gap.
+pub fn marked(line: &Line, x: Scale, y: Scale) -> String {
+    let finite = || line.points.iter().filter(|p| p.0.is_finite() && p.1.is_finite());
+    let class = palette::class(line.segment);
+    let mut out = format!("<path class=\"line {class}\" d=\"{}\"/>", path(&line.points, x, y));
+    out.push_str("<g class=\"marks\">");
+    for (px, py) in finite() {
+        out.push_str(&palette::mark(line.segment, x.at(*px), y.at(*py), 3.0));
+    }
+    let _ = writeln!(out, "<title>{}</title></g>", escape(&line.name));
+    out
+}
+
+/// Returns the `d` of a line through points; one that is not finite leaves a gap.
+pub fn path(points: &[(f64, f64)], x: Scale, y: Scale) -> String {
+    let mut path = String::new();
+    let mut pen = "M";
+    for (px, py) in points {
+        if !(px.is_finite() && py.is_finite()) {
+            pen = "M";
+            continue;
+        }
+        let _ = write!(path, "{pen}{} {}", x.at(*px), y.at(*py));
+        pen = "L";
+    }
+    path
 }
 
 /// Returns a legend: a mark and a name (HTML) for each segment.

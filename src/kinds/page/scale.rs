@@ -82,6 +82,11 @@ impl Scale {
         Scale { from, to }
     }
 
+    /// Returns the range of values.
+    pub fn from(&self) -> (f64, f64) {
+        self.from
+    }
+
     /// Returns the pixel of a value, with two decimals.
     pub fn at(&self, value: f64) -> f64 {
         let span = self.from.1 - self.from.0;

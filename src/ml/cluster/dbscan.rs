@@ -111,6 +111,17 @@ impl<'a> Searcher<'a> {
         for_each_row(self.x.n_rows(), work, nth)
     }
 
+    /// Returns what [`Searcher::squared_distances`] does for some rows.
+    pub(super) fn squared_distances_of(
+        &self,
+        rows: &[usize],
+        n: usize,
+        work: &Work,
+    ) -> Result<Vec<f64>, MlError> {
+        let nth = |i: usize| self.index.nth_squared_distance(self.x.row(rows[i]), n + 1, |_| 1);
+        for_each_row(rows.len(), work, nth)
+    }
+
     fn is_core(&self, row: usize, radius: f64, min_samples: usize) -> bool {
         let mut n_near = 0;
         self.index.search(

@@ -58,6 +58,25 @@ pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<f64, MlError>
     })
 }
 
+/// Returns the distance of each of `rows` to its `min_samples`-th nearest row of `x`, itself included, ascending: what a
+/// k-distance plot shows, or a sample of it.
+///
+/// # Errors
+/// If there are fewer than two rows, no features, or a value is not finite; if cancelled.
+pub fn distances(
+    x: &Matrix,
+    rows: &[usize],
+    min_samples: usize,
+    work: &Work,
+) -> Result<Vec<f64>, MlError> {
+    check_input(x, 2)?;
+    let n_neighbours = min_samples.saturating_sub(1).clamp(1, x.n_rows() - 1);
+    let squared = Searcher::new(x).squared_distances_of(rows, n_neighbours, work)?;
+    let mut curve: Vec<f64> = squared.iter().map(|d| d.sqrt()).collect();
+    curve.sort_by(f64::total_cmp);
+    Ok(curve)
+}
+
 /// Returns the index of the knee of an ascending curve: where it lies farthest below the straight line from its
 /// first to its last point; the lowest such index.
 fn knee(curve: &[f64]) -> usize {
@@ -102,6 +121,14 @@ mod tests {
         // A straight line has none; the first point stands for it.
         assert_eq!(knee(&[0.0, 1.0, 2.0]), 0);
         assert_eq!((knee(&[]), knee(&[1.0]), knee(&[2.0, 2.0, 2.0])), (0, 0, 2));
+    }
+
+    #[test]
+    fn distances_of_some_rows_are_those_to_all() {
+        let x = Matrix::new(5, 1, vec![0.0, 1.0, 3.0, 6.0, 10.0]);
+        let work = Work::alone(1);
+        assert_eq!(distances(&x, &[0, 4, 2], 3, &work).unwrap(), [3.0, 3.0, 7.0]);
+        assert_eq!(distances(&x, &[0], 9, &work).unwrap(), [10.0]);
     }
 
     #[test]

@@ -65,17 +65,50 @@ fn mean_of_at_most(
         return Ok(None);
     }
     let clusters = Clusters::new(x, &rows, &kept);
-    let mut apart = Apart::new(&clusters);
-    // Blocks at a time, so that what they return stays small beside the data.
-    for blocks in clusters.blocks().chunks(BLOCKS_AT_A_TIME) {
-        let sums = work
-            .pool
-            .map(blocks.len(), |b| work.check().map(|()| clusters.distance_sums(&blocks[b])));
-        for (block, sums) in blocks.iter().zip(sums) {
-            apart.add(&clusters, block, &sums?);
-        }
-    }
+    let apart = Apart::of(&clusters, work)?;
     Ok(Some((apart.mean_silhouette(&clusters), rows.len())))
+}
+
+/// Returns the silhouette of each of `rows` among these rows; empty where it is undefined (see [`scores`]). None of
+/// them may be noise.
+///
+/// # Errors
+/// If cancelled.
+pub fn of_rows(
+    x: &Matrix,
+    labels: &[i32],
+    rows: &[usize],
+    work: &Work,
+) -> Result<Vec<f64>, MlError> {
+    let kept: Vec<i32> = rows.iter().map(|&i| labels[i]).collect();
+    if scores::defined(&kept).is_none() {
+        return Ok(Vec::new());
+    }
+    let clusters = Clusters::new(x, rows, &kept);
+    let apart = Apart::of(&clusters, work)?;
+    let places = places(&kept);
+    Ok(places.into_iter().map(|(c, i)| apart.silhouette(&clusters.slots[c], i)).collect())
+}
+
+/// Returns for each label the place of its cluster among those that have rows, and its own within the cluster.
+fn places(labels: &[i32]) -> Vec<(usize, usize)> {
+    let mut sizes = vec![0; order::n_clusters(labels)];
+    let within: Vec<usize> = labels
+        .iter()
+        .map(|&label| {
+            sizes[label as usize] += 1;
+            sizes[label as usize] - 1
+        })
+        .collect();
+    let mut filled = 0;
+    let cluster: Vec<usize> = sizes
+        .iter()
+        .map(|&size| {
+            filled += usize::from(size > 0);
+            filled.saturating_sub(1)
+        })
+        .collect();
+    labels.iter().map(|&label| cluster[label as usize]).zip(within).collect()
 }
 
 /// The rows of a matrix in panels, cluster by cluster; each cluster begins a panel.
@@ -228,6 +261,21 @@ impl Apart {
         }
     }
 
+    /// Adds up all distances.
+    fn of(clusters: &Clusters, work: &Work) -> Result<Apart, MlError> {
+        let mut apart = Apart::new(clusters);
+        // Blocks at a time, so that what they return stays small beside the data.
+        for blocks in clusters.blocks().chunks(BLOCKS_AT_A_TIME) {
+            let sums = work
+                .pool
+                .map(blocks.len(), |b| work.check().map(|()| clusters.distance_sums(&blocks[b])));
+            for (block, sums) in blocks.iter().zip(sums) {
+                apart.add(clusters, block, &sums?);
+            }
+        }
+        Ok(apart)
+    }
+
     fn add(&mut self, clusters: &Clusters, block: &Block, sums: &BlockSums) {
         let current = &clusters.slots[block.cluster];
         for (c, from) in (block.cluster..).zip(&sums.from_block) {
@@ -260,12 +308,19 @@ impl Apart {
         for slots in &clusters.slots {
             n_rows += slots.len();
             if slots.len() > 1 {
-                let others = (slots.len() - 1) as f64;
-                let of_slot = |slot| silhouette(self.own[slot] / others, self.nearest[slot]);
-                total += slots.clone().map(of_slot).sum::<f64>();
+                total += (0..slots.len()).map(|i| self.silhouette(slots, i)).sum::<f64>();
             }
         }
         total / n_rows as f64
+    }
+
+    /// Returns the silhouette of the i-th row of the cluster in `slots`; 0 for one that is alone.
+    fn silhouette(&self, slots: &Range<usize>, i: usize) -> f64 {
+        if slots.len() < 2 {
+            return 0.0;
+        }
+        let (slot, others) = (slots.start + i, (slots.len() - 1) as f64);
+        silhouette(self.own[slot] / others, self.nearest[slot])
     }
 }
 
@@ -290,6 +345,17 @@ mod tests {
         let expected = (4.0 / 5.0 + 3.0 / 4.0 + 1.5 / 3.5 + 3.5 / 5.5) / 4.0;
         assert!((value - expected).abs() < 1e-15, "{value} {expected}");
         assert_eq!(rows, 4);
+        let each = of_rows(&x, &labels, &[0, 2, 3, 4], &Work::alone(1)).unwrap();
+        let expected = [4.0 / 5.0, 1.5 / 3.5, 3.0 / 4.0, 3.5 / 5.5];
+        assert!(each.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-15), "{each:?}");
+    }
+
+    #[test]
+    fn rows_keep_their_silhouettes_where_clusters_are_missing_or_of_one_row() {
+        let x = Matrix::new(4, 1, vec![0.0, 1.0, 10.0, 20.0]);
+        let each = of_rows(&x, &[5, 5, 2, 7], &[0, 1, 2, 3], &Work::alone(1)).unwrap();
+        assert_eq!(each, [1.0 - 1.0 / 10.0, 1.0 - 1.0 / 9.0, 0.0, 0.0]);
+        assert!(of_rows(&x, &[0; 4], &[0, 1], &Work::alone(1)).unwrap().is_empty());
     }
 
     /// Rousseeuw's formulas as they stand.
