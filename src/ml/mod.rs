@@ -9,6 +9,7 @@
 //! - no hash map is iterated, and every tie has a stated winner.
 
 pub mod agreement;
+pub mod assignment;
 pub mod classify;
 pub mod cluster;
 pub mod draws;
