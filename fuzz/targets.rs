@@ -358,7 +358,7 @@ pub fn runref(data: &[u8]) {
         let _ = project.pipeline(Some(line));
         let (name, value) = line.split_once('=').unwrap_or((line, line));
         let set = vec![(name.to_string(), value.to_string())];
-        let _ = plan::compile(PIPELINE, kinds::ALL, &Overrides { profile: None, set });
+        let _ = plan::compile(PIPELINE, kinds::ALL, &Overrides { set, ..Overrides::default() });
         if let Ok(plan) = plan::compile(PIPELINE, kinds::ALL, &Overrides::default()) {
             plan.select(line);
         }

@@ -121,8 +121,11 @@ impl Project {
     /// Compiles a pipeline file.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Everything that is wrong with it; if there is no run that `--reference` could mean.
     pub fn compile(&self, file: &PipelineFile, overrides: &Overrides) -> Result<Plan, AppError> {
+        if let Some(run) = &overrides.reference {
+            self.store()?.find_run(run)?;
+        }
         plan::compile(&file.text, kinds::ALL, overrides).map_err(|e| AppError::of_plan(e, file))
     }
 

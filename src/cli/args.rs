@@ -125,11 +125,18 @@ pub struct OverrideArgs {
     /// Apply a profile of the pipeline
     #[arg(long, value_name = "PROFILE")]
     pub profile: Option<String>,
+    /// Carry over names of segments from an earlier run, and compare with it
+    #[arg(long, value_name = "RUN")]
+    pub reference: Option<String>,
 }
 
 impl OverrideArgs {
     pub fn overrides(&self) -> Overrides {
-        Overrides { profile: self.profile.clone(), set: self.set.clone() }
+        Overrides {
+            profile: self.profile.clone(),
+            set: self.set.clone(),
+            reference: self.reference.clone(),
+        }
     }
 }
 

@@ -46,6 +46,11 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, AppError> {
         jobs: context.jobs(),
         memory: context.memory()?,
     };
+    // What `latest` means before the run.
+    let reference = match &args.overrides.reference {
+        Some(run) => Some(project.past_run(run)?.id.to_hex()),
+        None => None,
+    };
     let cancel = Cancel::new();
     let live = Live::new(context.quiet || context.json, context.verbose, context.err);
     listen_beside(&live, &cancel);
@@ -53,7 +58,7 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, AppError> {
         live.on_event(plan, event);
     })?;
     live.finish();
-    show(context, &project, &outcome)?;
+    show(context, &project, &outcome, reference.as_deref())?;
     Ok(ExitCode::from(outcome_code(&outcome)))
 }
 
@@ -66,9 +71,18 @@ fn show(
     context: &Context,
     project: &crate::app::Project,
     outcome: &Outcome,
+    reference: Option<&str>,
 ) -> Result<(), AppError> {
+    let compared = match (reference, outcome.run) {
+        (Some(before), Some(run)) => Some(project.diff(before, &run.to_hex())?),
+        _ => None,
+    };
     if context.json {
-        context.print_json(&report::json::outcome(outcome, &project.store()?, exit::stage_code));
+        let mut document = report::json::outcome(outcome, &project.store()?, exit::stage_code);
+        if let Some(diff) = &compared {
+            document["reference"] = report::diff::migrations_document(diff);
+        }
+        context.print_json(&document);
         return Ok(());
     }
     // Where nothing ran there is no news, and one line says so.
@@ -79,6 +93,9 @@ fn show(
             context.say("\n");
             context.print(&summary);
         }
+    }
+    if let Some(diff) = compared.filter(|_| !context.quiet) {
+        context.print(&report::diff::migrations(&diff, context.width(), &context.out));
     }
     if outcome.first_failure().is_some() {
         context.say(&report::plain::failures(outcome, &project.store()?, &context.err));

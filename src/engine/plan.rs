@@ -27,7 +27,7 @@ use crate::{
         yaml,
     },
     stage::{
-        kind::{Given, Inputs, Kind, OutputPort, Sources},
+        kind::{Given, Inputs, Kind, OutputPort, REFERENCE, Sources},
         params::Fault,
     },
 };
@@ -105,6 +105,8 @@ pub struct Overrides {
     pub profile: Option<String>,
     /// `--set name=value`, value as YAML text.
     pub set: Vec<(String, String)>,
+    /// `--reference`: the run that lends to every stage that can take something from one.
+    pub reference: Option<String>,
 }
 
 /// Why a pipeline could not be compiled.
@@ -133,7 +135,10 @@ pub fn compile(text: &str, catalog: Catalog, overrides: &Overrides) -> Result<Pl
     let mut lost = HashSet::new();
     let expanded = expand::expand(&spec, &params, catalog, &mut lost, &mut faults);
     let bound = bind::bind(&expanded, &lost, &mut faults);
-    let plan = build(&spec.pipeline, &params, expanded, bound, &mut faults);
+    let mut plan = build(&spec.pipeline, &params, expanded, bound, &mut faults);
+    if let Some(run) = &overrides.reference {
+        refer(&mut plan.graph, run, catalog)?;
+    }
     if faults.is_empty() {
         return Ok(plan);
     }
@@ -164,6 +169,24 @@ fn resolve_params(spec: &Spec, overrides: &Overrides) -> Result<BTreeMap<String,
         params.insert(name.clone(), node);
     }
     Ok(params)
+}
+
+/// Lets every stage that can take something from an earlier run take it from `run`.
+fn refer(graph: &mut DiGraph<Instance, ()>, run: &str, catalog: Catalog) -> Result<(), PlanError> {
+    let takes = |kind: &dyn Kind| kind.params().iter().any(|param| param.name == REFERENCE);
+    let mut n_takers = 0;
+    for instance in graph.node_weights_mut().filter(|instance| takes(instance.kind)) {
+        instance.params[REFERENCE] = Value::from(run);
+        instance.sources = instance.kind.sources(&instance.params);
+        n_takers += 1;
+    }
+    if n_takers > 0 {
+        return Ok(());
+    }
+    let kinds: Vec<&str> = catalog.iter().filter(|k| takes(**k)).map(|k| k.name()).collect();
+    let kinds = kinds.join(", ");
+    let fact = "no stage of the pipeline takes anything from an earlier run";
+    Err(PlanError::Override(format!("--reference: {fact}; stages that do: {kinds}")))
 }
 
 fn unknown_override<'a>(

@@ -9,12 +9,13 @@ use std::{
 use crate::{
     base::{hash::ContentHash, names},
     engine::plan::Instance,
-    stage::{ctx::Input, error::StageError},
+    stage::{ctx::Input, error::StageError, kind::Reference},
     store::{
         Store,
         disk::{Disk, Stat},
         error::StoreError,
-        objects::RAW,
+        objects::{Health, RAW},
+        records::{Manifest, ManifestOutput, ManifestStage},
     },
 };
 
@@ -93,7 +94,7 @@ fn project_files(
     }
     labels.sort();
     labels.dedup();
-    labels
+    let mut files = labels
         .into_iter()
         .map(|label| {
             let place = root.join(&label);
@@ -101,7 +102,73 @@ fn project_files(
             let keep = instance.sources.snapshot;
             Ok(SourceFile { label, hash, place, keep, seen: (!keep).then_some(seen) })
         })
-        .collect()
+        .collect::<Result<Vec<_>, StageError>>()?;
+    if let Some(reference) = &instance.sources.reference {
+        files.extend(lent(reference, instance, store)?);
+    }
+    Ok(files)
+}
+
+/// Returns what an earlier run lends, ordered by port. It is kept like any other source, so that a run can be executed
+/// again when the run that lent is gone.
+fn lent(
+    reference: &Reference,
+    instance: &Instance,
+    store: &Store,
+) -> Result<Vec<SourceFile>, StageError> {
+    let run = &reference.run;
+    let fact = |text: String| StageError::Source(format!("reference `{run}`: {text}"));
+    let id = store.find_run(run).map_err(|e| fact(e.to_string()))?;
+    let manifest = store.manifest(&id).map_err(StageError::Store)?;
+    let lender = lender(&manifest, reference, instance).map_err(fact)?;
+    let mut objects: BTreeMap<&str, &ManifestOutput> = BTreeMap::new();
+    for edge in lender.edges.iter().filter(|e| reference.inputs.contains(&e.port.as_str())) {
+        let giver = manifest.stages.iter().find(|stage| stage.name == edge.from);
+        if let Some(output) = giver.and_then(|stage| stage.outputs.get(&edge.output)) {
+            objects.insert(&edge.port, output);
+        }
+    }
+    for (port, output) in &lender.outputs {
+        if reference.outputs.contains(&port.as_str()) {
+            objects.insert(port, output);
+        }
+    }
+    let file = |(port, output): (&str, &ManifestOutput)| {
+        if store.health(&output.hash, &output.ext).map_err(StageError::Store)? != Health::Sound {
+            let name = &lender.name;
+            return Err(fact(format!(
+                "`{port}` of its stage `{name}` is not in the store; `orchestrate restore {run}` puts it back"
+            )));
+        }
+        let label = format!("reference/{port}.{}", output.ext);
+        let place = store.object_path(&output.hash, &output.ext);
+        Ok(SourceFile { label, hash: output.hash, place, keep: true, seen: None })
+    };
+    objects.into_iter().map(file).collect()
+}
+
+/// Finds the stage that lends: that of the same name, or the only one of its kind.
+fn lender<'a>(
+    manifest: &'a Manifest,
+    reference: &Reference,
+    instance: &Instance,
+) -> Result<&'a ManifestStage, String> {
+    let kind = reference.kind;
+    let of_kind: Vec<&ManifestStage> =
+        manifest.stages.iter().filter(|stage| stage.preimage.kind == kind).collect();
+    match (of_kind.iter().find(|stage| stage.name == instance.name), of_kind.as_slice()) {
+        (Some(same), _) => Ok(same),
+        (None, [only]) => Ok(only),
+        (None, []) => Err(format!("that run has no `{kind}` stage to take anything from")),
+        (None, several) => {
+            let names: Vec<&str> = several.iter().map(|stage| stage.name.as_str()).collect();
+            Err(format!(
+                "that run has several `{kind}` stages ({}), none of them `{}`; give the stage one of these names",
+                names.join(", "),
+                instance.name
+            ))
+        }
+    }
 }
 
 fn recorded_file(

@@ -145,7 +145,7 @@ impl Kind for CommandKind {
         // Parameters that do not fit are reported elsewhere; there is nothing to read for them.
         match Params::deserialize(params) {
             Ok(Params { files, env, .. }) => {
-                Sources { files, snapshot: true, env, not_in_key: &[] }
+                Sources { files, snapshot: true, env, ..Sources::default() }
             }
             Err(_) => Sources::default(),
         }

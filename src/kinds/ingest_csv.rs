@@ -223,8 +223,8 @@ pub(crate) fn sources(params: &Value) -> Sources {
     Sources {
         files: vec![path.to_string()],
         snapshot: params["snapshot"].as_bool().unwrap_or(true),
-        env: Vec::new(),
         not_in_key: &["path", "snapshot"],
+        ..Sources::default()
     }
 }
 

@@ -48,13 +48,22 @@ pub fn render(diff: &RunDiff, width: Option<usize>, style: &Style) -> String {
         out.push_str(&heading(&format!("{}: {}", figures.stage, figures.about), style));
         out.push_str(&side_by_side(figures, width, style));
     }
-    for migration in &diff.migrations {
-        out.push_str(&moves(migration, width, style));
-    }
+    out.push_str(&migrations(diff, width, style));
     for note in &diff.notes {
         out.push_str(&format!("{} {note}\n", style.warn("note:")));
     }
     out
+}
+
+/// Returns who moved between segments.
+pub fn migrations(diff: &RunDiff, width: Option<usize>, style: &Style) -> String {
+    diff.migrations.iter().map(|migration| moves(migration, width, style)).collect()
+}
+
+/// Returns who moved since the first run, as a document.
+pub fn migrations_document(diff: &RunDiff) -> Value {
+    let segments: Vec<Value> = diff.migrations.iter().map(migration_document).collect();
+    json!({ "run": diff.a.id.to_hex(), "segments": segments })
 }
 
 fn heading(text: &str, style: &Style) -> String {

@@ -191,7 +191,25 @@ pub struct Sources {
     pub env: Vec<String>,
     /// Parameters that say where files lie and not what is in them: they enter neither key nor run id.
     pub not_in_key: &'static [&'static str],
+    /// An earlier run that lends artifacts. They arrive behind the files, as files, and count by their hashes.
+    pub reference: Option<Reference>,
 }
+
+/// What an earlier run lends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// The run: a tag, `latest`, or the first digits of its id.
+    pub run: String,
+    /// The kind of its stage that lends.
+    pub kind: &'static str,
+    /// What arrived there on these input ports, of those that were connected.
+    pub inputs: &'static [&'static str],
+    /// What came out there on these ports.
+    pub outputs: &'static [&'static str],
+}
+
+/// The parameter that names such a run. A kind with a parameter of this name takes `--reference`.
+pub const REFERENCE: &str = "reference";
 
 /// A kind of stage. Implementations have no state: everything a stage depends on arrives through its
 /// parameters and inputs, and the same arrivals must give the same output bytes.

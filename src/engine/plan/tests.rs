@@ -186,6 +186,7 @@ fn profiles_and_overrides_apply_in_that_order() {
     let overrides = |profile: Option<&str>, set: &[(&str, &str)]| Overrides {
         profile: profile.map(str::to_string),
         set: set.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect(),
+        ..Overrides::default()
     };
     let plan = |o: &Overrides| compile(GOOD, TOYS, o);
     let fast = plan(&overrides(Some("fast"), &[])).ok().unwrap();
