@@ -125,7 +125,7 @@ impl Kind for EdaProfile {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn about(&self) -> &'static str {

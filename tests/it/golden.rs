@@ -20,6 +20,16 @@ const MORE: &str = "  again: { uses: ingest.parquet, with: { path: data/raw/cust
   depth: { uses: cluster.hdbscan, inputs: { matrix: prepare.matrix }, with: { min_samples: 3 } }
   xgboost: { uses: classify.xgboost, inputs: { table: features, labels: best.labels }, with: { rounds: 5 } }
   segments: { uses: segments.profile, inputs: { table: features, labels: best.labels } }
+  told:
+    uses: segments.profile
+    inputs:
+      table: features
+      labels: best.labels
+      matrix: prepare.matrix
+      candidates: [kmeans, ward, density]
+      leaderboard: best.leaderboard
+      champion: champion.model
+      classifiers: [forest, logistic]
   assigned: { uses: predict.batch, inputs: { table: features, model: champion.model } }
   colors:
     uses: features.aggregate

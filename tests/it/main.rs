@@ -25,6 +25,7 @@ mod predict;
 mod processes;
 mod project;
 mod real_data;
+mod reference;
 mod reproduce;
 mod shipped_data;
 mod signals;

@@ -49,6 +49,16 @@ pub fn value_within(text: &str, most: usize) -> String {
     format!("<bdi title=\"{}\">{}</bdi>", escape(&self::cut(text, 400)), escape(&cut))
 }
 
+/// Returns a name as [`value`] does; it may be broken after an underscore.
+pub fn breaking(text: &str) -> String {
+    let whole = value(text);
+    // What was cut has the whole in its `title`, where nothing may be inserted.
+    match whole.strip_prefix("<bdi>") {
+        Some(shown) => format!("<bdi>{}", shown.replace('_', "_<wbr>")),
+        None => whole,
+    }
+}
+
 /// Returns `text` with its middle replaced by an ellipsis if it has more than `most` characters.
 pub fn cut(text: &str, most: usize) -> String {
     let n_chars = text.chars().count();

@@ -9,6 +9,7 @@ use crate::kinds::{
         figures::{CategoryFigures, Figures, NumberFigures, Profile},
         label,
         page::Story,
+        stability,
     },
 };
 
@@ -34,6 +35,9 @@ pub fn card(story: &Story<'_>, index: usize) -> String {
         number::count(segments.sizes[index]),
         number::percent(segments.share(index)),
     );
+    if let Some(note) = &story.notes[index] {
+        let _ = writeln!(out, "<p class=\"said\">{}</p>", page::escape(&page::cut(note, 600)));
+    }
     out.push_str("<ul class=\"traits\">");
     for words in story.shown_traits(index) {
         let _ = write!(out, "<li>{}</li>", page::escape(&page::cut(words, 120)));
@@ -41,7 +45,29 @@ pub fn card(story: &Story<'_>, index: usize) -> String {
     out.push_str("</ul>\n");
     out.push_str(&numbers(story.profiles, index));
     out.push_str(&categories(story.profiles, index));
+    out.push_str(&facts(story, index));
     out + "</article>\n"
+}
+
+/// How stable the segment is, and who stands for it.
+fn facts(story: &Story<'_>, index: usize) -> String {
+    let mut out = String::new();
+    let jaccard = story.stability[index];
+    if !jaccard.is_nan() {
+        let _ = write!(
+            out,
+            "<div><dt>stability</dt><dd>{} <span class=\"soft\">{}</span></dd></div>",
+            number::fixed(jaccard, 2),
+            stability::words(jaccard)
+        );
+    }
+    let ids = &story.exemplars[index];
+    if !ids.is_empty() {
+        let id = |id: &String| format!("<span class=\"id\">{}</span>", page::value_within(id, 24));
+        let ids: Vec<String> = ids.iter().map(id).collect();
+        let _ = write!(out, "<div><dt>typical</dt><dd>{}</dd></div>", ids.join(" "));
+    }
+    if out.is_empty() { out } else { format!("<dl class=\"facts\">{out}</dl>\n") }
 }
 
 fn numbers(profiles: &[Profile], index: usize) -> String {
@@ -60,17 +86,29 @@ fn numbers(profiles: &[Profile], index: usize) -> String {
         .map(|(profile, figures)| {
             let cell = &figures.cells[index];
             vec![
-                page::value(&profile.name),
+                page::breaking(&profile.name),
                 show(figures, cell.moments.mean),
                 show(figures, figures.overall.mean),
                 z_bar(cell.z),
+                relative(cell.relative_importance),
             ]
         })
         .collect();
     if rows.is_empty() {
         return String::new();
     }
-    page::table(&["mean of", "here", "all", "z"], &[false, true, true, true], &rows)
+    let head = ["mean of", "here", "all", "z", "rel."];
+    page::table(&head, &[false, true, true, true, true], &rows)
+}
+
+/// The relative importance as a signed percentage.
+fn relative(ratio: f64) -> String {
+    match ratio {
+        r if r.is_nan() => number::figure(r),
+        r if r.abs() >= 9.995 => format!("{}×", number::fixed(r + 1.0, 0)),
+        r if r > 0.0 => format!("+{}%", number::fixed(100.0 * r, 0)),
+        r => format!("{}%", number::fixed(100.0 * r, 0)),
+    }
 }
 
 fn show(figures: &NumberFigures, value: f64) -> String {
@@ -83,11 +121,11 @@ fn show(figures: &NumberFigures, value: f64) -> String {
 
 /// A z score with a bar to the left (below average) or right of the middle.
 fn z_bar(z: f64) -> String {
-    let width = (z.abs() / 2.0).min(1.0) * 22.0;
-    let x = if z < 0.0 { 22.0 - width } else { 22.0 };
+    let width = (z.abs() / 2.0).min(1.0) * 15.0;
+    let x = if z < 0.0 { 15.0 - width } else { 15.0 };
     format!(
-        "<svg class=\"z\" viewBox=\"0 0 44 10\" aria-hidden=\"true\"><rect class=\"fill {}\" x=\"{x:.1}\" y=\"1\" width=\"{width:.1}\" height=\"8\"/>\
-         <path class=\"axis\" d=\"M22 0v10\"/></svg>{}",
+        "<svg class=\"z\" viewBox=\"0 0 30 10\" aria-hidden=\"true\"><rect class=\"fill {}\" x=\"{x:.1}\" y=\"1\" width=\"{width:.1}\" height=\"8\"/>\
+         <path class=\"axis\" d=\"M15 0v10\"/></svg>{}",
         if z < 0.0 { "below" } else { "above" },
         number::fixed(z, 2)
     )

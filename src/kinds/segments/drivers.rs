@@ -17,7 +17,7 @@ use crate::{
 /// Customers that are asked about.
 const MOST_ROWS: usize = 2000;
 /// Columns drawn.
-const MOST_DRAWN: usize = 15;
+pub const MOST_DRAWN: usize = 15;
 
 /// What the classifier goes by.
 pub struct Drivers {

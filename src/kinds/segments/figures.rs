@@ -112,6 +112,8 @@ pub struct CategoryFigures {
     pub overall: Vec<usize>,
     /// Rows of each level in each segment: `counts[segment][level]`.
     pub counts: Vec<Vec<usize>>,
+    /// For each row the index of its level in `levels`, or [`MISSING`].
+    pub codes: Vec<u32>,
 }
 
 impl CategoryFigures {
@@ -233,10 +235,14 @@ fn category(
     let n_levels = levels.names.len();
     let shown = top_levels.min(n_levels);
     let n_out = shown + usize::from(shown < n_levels);
+    let shown_as = |code: u32| {
+        if code == MISSING { MISSING } else { (code as usize).min(n_out - 1) as u32 }
+    };
+    let codes: Vec<u32> = levels.codes.iter().map(|&code| shown_as(code)).collect();
     let mut counts = vec![vec![0; n_out]; segments.len()];
-    for (&code, &segment) in levels.codes.iter().zip(&segments.of_row) {
+    for (&code, &segment) in codes.iter().zip(&segments.of_row) {
         if code != MISSING {
-            counts[segment][(code as usize).min(n_out - 1)] += 1;
+            counts[segment][code as usize] += 1;
         }
     }
     let mut names: Vec<String> = if redact {
@@ -248,5 +254,5 @@ fn category(
         names.push(OTHER.to_string());
     }
     let overall = (0..n_out).map(|level| counts.iter().map(|c| c[level]).sum()).collect();
-    CategoryFigures { boolean, levels: names, overall, counts }
+    CategoryFigures { boolean, levels: names, overall, counts, codes }
 }

@@ -49,19 +49,29 @@ pub fn rows_in(table: &Table, other: &Table, port: &str) -> Result<Vec<usize>, S
             "{name} `{id}` is in `{has}` and not in `{lacks}`; both must come from the same rows"
         ))
     };
-    if let Some(id) = ids(&theirs).find(|id| !of_ours.contains_key(id)) {
+    if let Some(id) = present(&theirs).find(|id| !of_ours.contains_key(id)) {
         return Err(lacks(id, port, "table"));
     }
-    ids(&ours)
+    present(&ours)
         .map(|id| of_theirs.get(id).copied().ok_or_else(|| lacks(id, "table", port)))
         .collect()
+}
+
+/// Returns the ids of a table's rows as text; where there is no id, the numbers of the rows.
+///
+/// # Errors
+/// If they cannot be written as text.
+pub fn ids(table: &Table) -> Result<Vec<String>, FrameError> {
+    let (_, ids) = table.id()?;
+    let texts = texts(&ids)?;
+    Ok(present(&texts).map(str::to_string).collect())
 }
 
 fn texts(ids: &ArrayRef) -> Result<ArrayRef, FrameError> {
     Ok(compute::cast(ids, &DataType::Utf8)?)
 }
 
-fn ids(texts: &ArrayRef) -> impl Iterator<Item = &str> {
+fn present(texts: &ArrayRef) -> impl Iterator<Item = &str> {
     texts.as_string::<i32>().iter().flatten()
 }
 

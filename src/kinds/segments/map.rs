@@ -2,23 +2,16 @@
 //! It does not know what the columns are, components or features.
 
 use crate::{
-    frame::Table,
     kinds::{
         page::{
+            self,
             chart::{Frame, plain_ticks},
             number,
         },
-        segments::{figures::Segments, join},
+        segments::{figures::Segments, space::Space},
     },
-    ml::{
-        rng::Rng,
-        stats::{moments, quantile},
-    },
-    stage::error::StageError,
+    ml::stats::{moments, quantile},
 };
-
-/// Most points drawn.
-const MOST_POINTS: usize = 2000;
 
 /// A drawn map and what to say about it.
 pub struct Map {
@@ -30,29 +23,23 @@ pub struct Map {
 
 /// Draws the map; `None` if the matrix has fewer than two columns or no rows. At most 2,000 points are
 /// drawn, chosen by a fixed seed; the outermost half percent on each side may lie beyond the frame.
-///
-/// # Errors
-/// If the matrix is not numeric or its ids are not those of the table.
-pub fn draw(table: &Table, segments: &Segments, matrix: &Table) -> Result<Option<Map>, StageError> {
-    let rows = join::rows_in(table, matrix, "matrix")?;
-    let (names, values) = matrix.to_matrix()?;
-    let ([first, second, ..], true) = (names.as_slice(), values.n_rows() > 0) else {
-        return Ok(None);
+pub fn draw(segments: &Segments, space: &Space) -> Option<Map> {
+    let ([first, second, ..], true) = (space.names.as_slice(), space.n_rows() > 0) else {
+        return None;
     };
-    let columns: Vec<Vec<f64>> =
-        (0..2).map(|j| rows.iter().map(|&r| values.row(r)[j]).collect()).collect();
+    let columns = [space.column(0), space.column(1)];
     let (x, y) = (frame_of(&columns[0]), frame_of(&columns[1]));
-    let mut drawn = Rng::new(0).sample(rows.len(), MOST_POINTS);
-    drawn.sort_unstable();
+    let drawn = space.some_rows();
     let inside = |v: f64, range: (f64, f64)| (range.0..=range.1).contains(&v);
     let points: Vec<(i32, f64, f64)> = drawn
         .iter()
         .map(|&row| (segments.numbers[segments.of_row[row]], columns[0][row], columns[1][row]))
         .filter(|(_, px, py)| inside(*px, x) && inside(*py, y))
         .collect();
+    let shares = shares(space);
     let frame = Frame {
         label: "Map of customers by segment",
-        x_title: first,
+        x_title: &titled(first, shares[0]),
         x_ticks: plain_ticks(x.0, x.1, 6),
         x,
         y_ticks: plain_ticks(y.0, y.1, 5),
@@ -60,18 +47,31 @@ pub fn draw(table: &Table, segments: &Segments, matrix: &Table) -> Result<Option
         size: (760.0, 460.0),
         slanted: false,
     };
-    let variance = |j: usize| {
-        let std = moments(&values.column(j)).std;
+    let lead = format!(
+        "{} of {} customers by {first} (across) and {second} (up), which hold {} and {} of the variance of what was \
+         clustered, together {}.",
+        number::count(points.len()),
+        number::count(space.n_rows()),
+        number::percent(shares[0]),
+        number::percent(shares[1]),
+        number::percent(shares[0] + shares[1]),
+    );
+    Some(Map { svg: frame.points(&points), lead })
+}
+
+fn titled(name: &str, share: f64) -> String {
+    format!("{} ({} of the variance)", page::cut(name, 40), number::percent(share))
+}
+
+/// The share of the variance that the first two columns hold.
+fn shares(space: &Space) -> [f64; 2] {
+    let variance = |column: usize| {
+        let std = moments(&space.column(column)).std;
         std * std
     };
-    let total: f64 = (0..names.len()).map(variance).sum();
-    let share = number::percent((variance(0) + variance(1)) / total);
-    let lead = format!(
-        "{} of {} customers by {first} (across) and {second} (up), which hold {share} of the variance of the matrix.",
-        number::count(points.len()),
-        number::count(rows.len()),
-    );
-    Ok(Some(Map { svg: frame.points(&points), lead }))
+    let all: Vec<f64> = (0..space.names.len()).map(variance).collect();
+    let total: f64 = all.iter().sum();
+    [all[0] / total, all[1] / total]
 }
 
 /// The middle 99 percent and a margin, no wider than the values.

@@ -1,16 +1,31 @@
 //! The parts of `segments.profile`: figures of every column in every segment, what tells segments apart
 //! in words, and the page. It does not know how a stage is run; [`crate::kinds::segments_profile`] does.
 
-pub mod cards;
-pub mod drivers;
 pub mod figures;
 pub mod join;
-pub mod map;
 pub mod names;
-pub mod page;
-pub mod selection;
+pub mod space;
 pub mod tables;
 pub mod traits;
+
+pub mod carried;
+pub mod continuity;
+pub mod matching;
+pub mod old_champion;
+pub mod reference;
+
+pub mod answers;
+pub mod bands;
+pub mod cards;
+pub mod dendrogram;
+pub mod density;
+pub mod drivers;
+pub mod exemplars;
+pub mod map;
+pub mod page;
+pub mod rules;
+pub mod selection;
+pub mod stability;
 
 #[cfg(test)]
 mod tests;
@@ -25,6 +40,11 @@ use serde::Deserialize;
 pub struct Settings {
     /// Names that a person gave, by segment number.
     pub names: BTreeMap<String, String>,
+    /// Notes that a person made, by segment number.
+    pub notes: BTreeMap<String, String>,
+    /// The run that names and notes are carried over from: it is the engine that looks it up.
+    #[serde(rename = "reference")]
+    pub _reference: Option<String>,
     /// How many telling traits a segment gets.
     pub traits: usize,
     /// Levels of a category told one by one; the rest are one.

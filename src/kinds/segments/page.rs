@@ -9,7 +9,10 @@ use crate::{
             number, palette,
         },
         segments::{
+            bands::Bands,
             cards,
+            dendrogram::Dendrogram,
+            density::Density,
             figures::{CategoryFigures, Figures, NumberFigures, Profile, Segments},
             label,
             map::Map,
@@ -37,14 +40,30 @@ pub struct Story<'a> {
     pub names: &'a [String],
     /// Telling traits of each segment in words.
     pub traits: &'a [Vec<String>],
+    /// What a person noted about each.
+    pub notes: &'a [Option<String>],
+    /// The section about the reference run, as HTML; empty without one.
+    pub continuity: String,
+    /// How stable each segment is, 0 to 1; NaN where nobody asked.
+    pub stability: &'a [f64],
+    /// Ids that stand for each segment; none without the matrix, or under `redact`.
+    pub exemplars: &'a [Vec<String>],
+    /// Rules that tell the segments apart, and a sentence about them.
+    pub rules: Option<(String, String)>,
     /// The map, if the matrix is connected.
-    pub map: Option<&'a Map>,
+    pub map: Option<Map>,
+    /// Silhouettes, if the matrix is connected.
+    pub bands: Option<Bands>,
     /// The leaderboard as HTML, if connected.
     pub leaderboard: Option<String>,
     /// Charts of candidates by k; empty if not connected.
     pub sweep: String,
-    /// What the champion goes by, as HTML, if connected.
-    pub drivers: Option<String>,
+    /// The tree of clusters, if a candidate built one.
+    pub dendrogram: Option<Dendrogram>,
+    /// The k-distance plot, if a candidate went by density.
+    pub density: Option<Density>,
+    /// Sections about the classifiers, as HTML; empty if none is connected.
+    pub classifiers: String,
 }
 
 impl Story<'_> {
@@ -55,29 +74,52 @@ impl Story<'_> {
         let subtitle = format!("{} customers in {n_segments} segments", number::count(n_rows));
         let mut body = self.sizes();
         body.push_str(&self.cards());
+        body.push_str(&self.continuity);
         body.push_str(&self.heat_map());
         body.push_str(&self.snake());
         body.push_str(&self.categories());
-        if let Some(map) = self.map {
-            let content = format!("<div class=\"card\">{}{}</div>\n", map.svg, self.legend());
-            body.push_str(&page::section("map", "Map", &page::escape(&map.lead), &content));
+        if let Some((table, lead)) = &self.rules {
+            body.push_str(&page::section("rules", "In three questions", lead, table));
         }
-        if let Some(drivers) = &self.drivers {
-            body.push_str(drivers);
+        if let Some(map) = &self.map {
+            body.push_str(&self.chart("map", "Map", &map.lead, &map.svg, true));
         }
+        if let Some(bands) = &self.bands {
+            let heading = "How well customers fit";
+            body.push_str(&self.chart("silhouette", heading, &bands.lead, &bands.svg, true));
+        }
+        body.push_str(&self.selection());
+        body.push_str(&self.classifiers);
+        page::document("Customer segments", &subtitle, &body)
+    }
+
+    /// A section of one chart, with the segments' colours under it where it has them.
+    fn chart(&self, id: &str, heading: &str, lead: &str, svg: &str, coloured: bool) -> String {
+        let legend = if coloured { self.legend() } else { String::new() };
+        let content = format!(
+            "<div class=\"card\"><div class=\"wide\" tabindex=\"0\">{svg}</div>{legend}</div>\n"
+        );
+        page::section(id, heading, &page::escape(lead), &content)
+    }
+
+    fn selection(&self) -> String {
+        let mut out = String::new();
         if let Some(leaderboard) = &self.leaderboard {
             let lead = "Every candidate with the reason why it won or lost.";
-            body.push_str(&page::section("leaderboard", "How they were chosen", lead, leaderboard));
+            out.push_str(&page::section("leaderboard", "How they were chosen", lead, leaderboard));
         }
         if !self.sweep.is_empty() {
-            body.push_str(&page::section(
-                "sweep",
-                "Candidates by number of clusters",
-                "",
-                &self.sweep,
-            ));
+            let heading = "Candidates by number of clusters";
+            out.push_str(&page::section("sweep", heading, "", &self.sweep));
         }
-        page::document("Customer segments", &subtitle, &body)
+        if let Some(tree) = &self.dendrogram {
+            out.push_str(&self.chart("tree", "Tree of merges", &tree.lead, &tree.svg, false));
+        }
+        if let Some(density) = &self.density {
+            let heading = "Density: distances to near customers";
+            out.push_str(&self.chart("density", heading, &density.lead, &density.svg, false));
+        }
+        out
     }
 
     /// Returns the traits of a segment, or that there are none.

@@ -1,9 +1,12 @@
 //! How the clustering was chosen: the leaderboard's rows and the candidates' figures by k.
 //! It does not choose anything.
 
+use std::fmt::Write;
+
 use arrow::array::{Array, AsArray};
 
 use crate::{
+    base::hash::ContentHash,
     frame::Table,
     kinds::page::{
         self, chart,
@@ -26,7 +29,15 @@ pub fn leaderboard(table: &Table) -> Result<String, StageError> {
     let reasons = table.texts("reason").map_err(on_port)?;
     let chosen = flags(table, "chosen");
     let eligible = flags(table, "eligible");
-    let figures = ["n_segments", "silhouette", "davies_bouldin", "calinski_harabasz", "score"];
+    let figures = [
+        "n_segments",
+        "silhouette",
+        "davies_bouldin",
+        "calinski_harabasz",
+        "stability",
+        "adjusted_rand",
+        "score",
+    ];
     let columns: Vec<(&str, Vec<f64>)> =
         figures.iter().filter_map(|name| Some((*name, table.floats(name).ok()?))).collect();
     let mut order: Vec<usize> = (0..table.n_rows()).collect();
@@ -75,6 +86,8 @@ fn words(name: &str) -> &'static str {
         "silhouette" => "silhouette",
         "davies_bouldin" => "Davies-Bouldin",
         "calinski_harabasz" => "Calinski-Harabasz",
+        "stability" => "stability",
+        "adjusted_rand" => "adjusted Rand",
         _ => "score",
     }
 }
@@ -88,23 +101,29 @@ fn flags(table: &Table, name: &str) -> Vec<bool> {
 struct Run {
     family: String,
     k: f64,
-    figures: [f64; 3],
+    figures: [f64; 4],
+    chosen: bool,
 }
 
 /// Figures drawn against k: column, heading.
-const SWEPT: [(&str, &str); 3] = [
+const SWEPT: [(&str, &str); 4] = [
     ("silhouette", "Silhouette (higher is better)"),
     ("davies_bouldin", "Davies-Bouldin (lower is better)"),
     ("bic", "BIC (lower is better)"),
+    (INERTIA, "Inertia (always falls: look for the knee)"),
 ];
+const INERTIA: &str = "inertia";
 
-/// Returns charts of the candidates' figures by number of clusters; empty if there is nothing to draw.
+/// Returns charts of the candidates' figures by number of clusters, the one with these `labels` marked; empty if there is
+/// nothing to draw.
 ///
 /// # Errors
 /// If a candidate's metrics cannot be read.
-pub fn sweep(candidates: &[Candidate]) -> Result<String, StageError> {
-    let runs =
-        candidates.iter().filter_map(|c| run(c).transpose()).collect::<Result<Vec<_>, _>>()?;
+pub fn sweep(candidates: &[Candidate], labels: Option<ContentHash>) -> Result<String, StageError> {
+    let runs = candidates
+        .iter()
+        .filter_map(|c| run(c, labels).transpose())
+        .collect::<Result<Vec<_>, _>>()?;
     let mut families: Vec<&str> = Vec::new();
     for run in &runs {
         if !families.contains(&run.family.as_str()) {
@@ -112,16 +131,25 @@ pub fn sweep(candidates: &[Candidate]) -> Result<String, StageError> {
         }
     }
     let mut charts = String::new();
-    for (figure, (_, heading)) in SWEPT.iter().enumerate() {
+    for (figure, (name, heading)) in SWEPT.iter().enumerate() {
         if let Some(chart) = swept(&runs, &families, figure, heading) {
-            charts.push_str(&format!("<div class=\"card\"><h3>{heading}</h3>\n{chart}</div>\n"));
+            let knees =
+                if *name == INERTIA { knees(&runs, &families, figure) } else { String::new() };
+            charts.push_str(&format!(
+                "<div class=\"card\"><h3>{heading}</h3>\n{chart}{knees}</div>\n"
+            ));
         }
     }
     if charts.is_empty() {
         return Ok(charts);
     }
     let names = (0..).zip(&families).map(|(i, name)| (i, page::value(name))).collect::<Vec<_>>();
-    Ok(format!("<div class=\"two\">\n{charts}</div>\n{}", chart::legend(&names)))
+    let ring = if runs.iter().any(|r| r.chosen) {
+        "<p class=\"note\">The ring marks the chosen candidate.</p>\n"
+    } else {
+        ""
+    };
+    Ok(format!("<div class=\"two\">\n{charts}</div>\n{}{ring}", chart::legend(&names)))
 }
 
 fn swept(runs: &[Run], families: &[&str], figure: usize, heading: &str) -> Option<String> {
@@ -142,6 +170,13 @@ fn swept(runs: &[Run], families: &[&str], figure: usize, heading: &str) -> Optio
         })
         .filter(|line| !line.points.is_empty())
         .collect();
+    let chosen: Vec<(i32, f64, f64)> = drawn()
+        .filter(|r| r.chosen)
+        .filter_map(|r| {
+            let family = families.iter().position(|f| *f == r.family)?;
+            Some((family as i32, r.k, r.figures[figure]))
+        })
+        .collect();
     let k_ticks = plain_ticks(low_k, high_k, 8).into_iter().filter(|(k, _)| *k == k.floor());
     let frame = Frame {
         label: heading,
@@ -153,12 +188,63 @@ fn swept(runs: &[Run], families: &[&str], figure: usize, heading: &str) -> Optio
         size: (480.0, 260.0),
         slanted: false,
     };
-    Some(frame.lines(&lines))
+    Some(frame.around(|x, y| {
+        let mut out: String = lines.iter().map(|line| chart::marked(line, x, y)).collect();
+        for (_, k, value) in &chosen {
+            let _ = writeln!(
+                out,
+                "<circle class=\"ring\" cx=\"{}\" cy=\"{}\" r=\"7\"><title>chosen</title></circle>",
+                x.at(*k),
+                y.at(*value)
+            );
+        }
+        out
+    }))
+}
+
+/// Says where the inertia of each family bends.
+fn knees(runs: &[Run], families: &[&str], figure: usize) -> String {
+    let words: Vec<String> = families
+        .iter()
+        .filter_map(|family| {
+            let of_family = runs.iter().filter(|r| r.family == *family);
+            let mut points: Vec<(f64, f64)> = of_family
+                .filter(|r| r.figures[figure].is_finite())
+                .map(|r| (r.k, r.figures[figure]))
+                .collect();
+            points.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let knee = knee(&points)?;
+            Some(format!("{} at {}", page::value(family), number::short(knee)))
+        })
+        .collect();
+    if words.is_empty() {
+        return String::new();
+    }
+    format!("<p class=\"note\">Knee: {}.</p>\n", words.join(", "))
+}
+
+/// Returns the k at which a falling curve lies farthest below the straight line from its first to its last point, both axes
+/// scaled to 0..1 (Satopaa et al., "Finding a kneedle in a haystack", 2011); `None` where it never does.
+fn knee(points: &[(f64, f64)]) -> Option<f64> {
+    let (first, last) = (points.first()?, points.last()?);
+    let (width, drop) = (last.0 - first.0, first.1 - last.1);
+    if points.len() < 3 || !(width > 0.0 && drop > 0.0) {
+        return None;
+    }
+    let below = |p: &(f64, f64)| (first.1 - p.1) / drop - (p.0 - first.0) / width;
+    let mut best: Option<(f64, f64)> = None;
+    for point in points {
+        let depth = below(point);
+        if depth > 1e-9 && best.is_none_or(|(most, _)| depth > most) {
+            best = Some((depth, point.0));
+        }
+    }
+    best.map(|(_, k)| k)
 }
 
 /// A candidate's figures; `None` for one that has none. Metrics that cannot be read are no reason to leave a candidate out:
 /// the page would be committed without it.
-fn run(candidate: &Candidate) -> Result<Option<Run>, StageError> {
+fn run(candidate: &Candidate, labels: Option<ContentHash>) -> Result<Option<Run>, StageError> {
     if !candidate.ports.contains_key("metrics") {
         return Ok(None);
     }
@@ -172,7 +258,8 @@ fn run(candidate: &Candidate) -> Result<Option<Run>, StageError> {
     let parts = candidate.name.split('/').filter(|part| !part.starts_with("k="));
     let family = parts.collect::<Vec<_>>().join("/");
     let figures = SWEPT.map(|(name, _)| figure(name));
-    Ok(k.is_finite().then_some(Run { family, k, figures }))
+    let chosen = labels.is_some() && candidate.ports.get("labels").map(|l| l.hash) == labels;
+    Ok(k.is_finite().then_some(Run { family, k, figures, chosen }))
 }
 
 fn least(values: &[f64]) -> Option<f64> {
@@ -181,4 +268,21 @@ fn least(values: &[f64]) -> Option<f64> {
 
 fn most(values: &[f64]) -> Option<f64> {
     values.iter().copied().max_by(f64::total_cmp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knees() {
+        assert_eq!(knee(&[(2.0, 100.0), (3.0, 40.0), (4.0, 30.0), (5.0, 25.0)]), Some(3.0));
+        assert_eq!(
+            knee(&[(2.0, 30.0), (3.0, 20.0), (4.0, 10.0)]),
+            None,
+            "a straight line has none"
+        );
+        assert_eq!(knee(&[(2.0, 30.0), (3.0, 20.0)]), None);
+        assert_eq!(knee(&[(2.0, 1.0), (3.0, 2.0), (4.0, 3.0)]), None, "nor one that rises");
+    }
 }

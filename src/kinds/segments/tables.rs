@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::{
-    array::{ArrayRef, Int64Array},
+    array::{ArrayRef, Int32Array, Int64Array},
     datatypes::{DataType, Field, Schema},
 };
 
@@ -14,7 +14,12 @@ use crate::{
             float_array, int_array, opt_text_array, schema_with_id, segment_array, text_array,
         },
     },
-    kinds::segments::figures::{Figures, Profile, Segments},
+    kinds::segments::{
+        carried::Carried,
+        figures::{Figures, Profile, Segments},
+        matching::Matching,
+        reference::Reference,
+    },
 };
 
 /// Returns the schema of `profile`.
@@ -38,6 +43,13 @@ pub fn summary_schema() -> Schema {
         ("share", DataType::Float64),
         ("name", DataType::Utf8),
         ("traits", DataType::Utf8),
+        ("note", DataType::Utf8),
+        ("exemplars", DataType::Utf8),
+        ("stability", DataType::Float64),
+        ("name_from", DataType::Utf8),
+        ("reference_segment", DataType::Int32),
+        ("matched_share", DataType::Float64),
+        ("matched_by", DataType::Utf8),
     ];
     schema_with_id(fields.map(|(name, ty)| Field::new(name, ty, true)).to_vec(), None)
 }
@@ -109,24 +121,58 @@ fn push<'a>(segment: i32, index: usize, profile: &'a Profile, rows: &mut Vec<Row
     }
 }
 
-/// Builds `summary`.
-///
-/// # Errors
-/// None in practice: Arrow checks the lengths.
-pub fn summary(
-    segments: &Segments,
-    names: &[String],
-    traits: &[String],
-) -> Result<Table, FrameError> {
-    let shares = (0..segments.len()).map(|i| segments.share(i)).collect();
-    Table::new(
-        None,
-        vec![
-            ("segment", segment_array(segments.numbers.clone())),
-            ("size", int_array(segments.sizes.iter().map(|n| *n as i64).collect())),
-            ("share", float_array(shares)),
-            ("name", text_array(names)),
-            ("traits", text_array(traits)),
-        ],
-    )
+/// What `summary` tells of the segments, each in their order.
+pub struct Summary<'a> {
+    /// The segments.
+    pub segments: &'a Segments,
+    /// Their names.
+    pub names: &'a [String],
+    /// Their traits.
+    pub traits: &'a [String],
+    /// Notes, and where names come from.
+    pub carried: &'a Carried,
+    /// Ids that stand for them.
+    pub exemplars: &'a [Vec<String>],
+    /// Their stability; NaN where nobody asked.
+    pub stability: &'a [f64],
+    /// The reference run and which of its segments they were, if there is one.
+    pub reference: Option<(&'a Reference, &'a Matching)>,
+}
+
+impl Summary<'_> {
+    /// Builds the table.
+    ///
+    /// # Errors
+    /// None in practice: Arrow checks the lengths.
+    pub fn table(&self) -> Result<Table, FrameError> {
+        let n = self.segments.len();
+        let pair = |index: usize| self.reference.and_then(|(_, matching)| matching.pairs[index]);
+        let was = |index: usize| {
+            let (reference, _) = self.reference?;
+            Some(reference.segments[pair(index)?.old].number)
+        };
+        let by = |index: usize| {
+            pair(index).and(self.reference).map(|(_, matching)| matching.method.word())
+        };
+        let ids = self.exemplars.iter().map(|ids| (!ids.is_empty()).then(|| ids.join(", ")));
+        let shares = (0..n).map(|i| self.segments.share(i)).collect();
+        let matched = (0..n).map(|i| pair(i).map_or(f64::NAN, |pair| pair.share)).collect();
+        Table::new(
+            None,
+            vec![
+                ("segment", segment_array(self.segments.numbers.clone())),
+                ("size", int_array(self.segments.sizes.iter().map(|n| *n as i64).collect())),
+                ("share", float_array(shares)),
+                ("name", text_array(self.names)),
+                ("traits", text_array(self.traits)),
+                ("note", opt_text_array(self.carried.notes.iter().map(Option::as_deref))),
+                ("exemplars", opt_text_array(ids)),
+                ("stability", float_array(self.stability.to_vec())),
+                ("name_from", text_array(self.carried.from.iter().map(|from| from.word()))),
+                ("reference_segment", Arc::new(Int32Array::from_iter((0..n).map(was)))),
+                ("matched_share", float_array(matched)),
+                ("matched_by", opt_text_array((0..n).map(by))),
+            ],
+        )
+    }
 }

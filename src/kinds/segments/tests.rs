@@ -1,5 +1,8 @@
 //! `segments.profile` against pandas, its words, its optional inputs, and hostile and degenerate tables.
 
+mod carrying;
+mod sections;
+
 use std::sync::Arc;
 
 use arrow::{
@@ -439,6 +442,6 @@ fn a_candidate_that_cannot_be_read_fails_the_page() {
         params: json!({ "k": 2 }),
         ports: [("metrics".to_string(), broken)].into(),
     };
-    let error = super::selection::sweep(&[candidate]).unwrap_err().to_string();
+    let error = super::selection::sweep(&[candidate], None).unwrap_err().to_string();
     assert!(error.contains("the disk failed"), "{error}");
 }
