@@ -21,7 +21,11 @@ use crate::{
     ml::{
         Matrix,
         classify::{
-            Model, boost::Booster, calibration::Calibration, forest::Forest, logistic::Logistic,
+            Model,
+            boost::{Booster, Ready},
+            calibration::Calibration,
+            forest::Forest,
+            logistic::Logistic,
             scores,
         },
         error::MlError,
@@ -230,7 +234,8 @@ impl Classifier {
                 if head.base.len() != n_scores || !trees.len().is_multiple_of(n_scores) {
                     return Err(damaged("its trees do not fit its classes"));
                 }
-                Model::Boost(Booster { trees, told, base: head.base, n_classes })
+                let ready = Ready::default();
+                Model::Boost(Booster { trees, told, base: head.base, n_classes, ready })
             }
             ("logistic", None) => Model::Logistic(read_coefficients(table, &features, n_classes)?),
             (other, _) => return Err(damaged(&format!("its algorithm `{other}` is not known"))),

@@ -8,11 +8,13 @@
 //! gradients, which are exact here (`histogram`). Cost of a round: about
 //! `n_rows * n_features * max_depth / 2` a tree.
 
+mod compiled;
 mod grow;
 mod histogram;
 mod margins;
 mod search;
 
+pub use self::compiled::Ready;
 use crate::{
     ml::{
         Matrix,
@@ -106,6 +108,8 @@ pub struct Booster {
     pub base: Vec<f64>,
     /// Number of classes.
     pub n_classes: usize,
+    /// The trees in the form that answers many rows.
+    pub ready: Ready,
 }
 
 /// What a fit tells beside the model.
@@ -120,6 +124,9 @@ pub struct Fit {
     /// Features whose values differ, but not in single precision, so that no split can tell them apart.
     pub coarse: Vec<usize>,
 }
+
+/// So many rows are worth making the trees ready for: about what two groups of the quick way hold.
+const MANY_ROWS: usize = 128;
 
 /// Boosts trees. `validation` is needed (and used) for `early_stopping_rounds` alone.
 ///
@@ -155,8 +162,13 @@ fn fit_binned<C: Code>(
     let mut margins = Margins::new(samples, &weights, &base);
     let ground = Ground { bins: &bins, quads: &quads, params, unit: margins.unit(), work };
     let mut gains = vec![(0.0, 0_u32); samples.x.n_cols()];
-    let mut booster =
-        Booster { trees: Vec::new(), told: Vec::new(), base, n_classes: samples.n_classes };
+    let mut booster = Booster {
+        trees: Vec::new(),
+        told: Vec::new(),
+        base,
+        n_classes: samples.n_classes,
+        ready: Ready::default(),
+    };
     let mut watch = validation
         .zip(params.early_stopping_rounds)
         .map(|(rows, patience)| Watch::new(rows, &booster, patience));
@@ -212,10 +224,15 @@ impl Booster {
     /// # Errors
     /// If cancelled.
     pub fn predict(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
+        let many = x.n_rows() >= MANY_ROWS && x.n_cols() > 0;
+        let ready = many.then(|| self.ready.get(&self.trees, self.base.len())).flatten();
         fill_rows(x.n_rows(), self.n_classes, work, |rows, out| {
             let mut margins = start(&self.base, rows.len());
             let values = &x.data()[rows.start * x.n_cols()..rows.end * x.n_cols()];
-            self.add(0, values, x.n_cols(), &mut margins);
+            match ready {
+                Some(ready) => ready.add(values, x.n_cols(), &mut margins),
+                None => self.add(0, values, x.n_cols(), &mut margins),
+            }
             self.probabilities(&margins, out);
         })
     }

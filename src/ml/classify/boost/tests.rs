@@ -1,7 +1,10 @@
 //! Boosted trees against XGBoost's answers, and on data with nothing to learn.
 
 use super::*;
-use crate::ml::classify::tests::{Case, blobs, cases, close};
+use crate::ml::{
+    classify::tests::{Case, blobs, cases, close},
+    simd,
+};
 
 fn params(rounds: usize) -> BoostParams {
     BoostParams { rounds, ..BoostParams::default() }
@@ -162,4 +165,50 @@ fn degenerate_data_is_defined() {
         let p = fit.booster.predict(&x, &work).unwrap();
         assert!(p.rows().all(|row| (row.iter().sum::<f64>() - 1.0).abs() < 1e-12));
     }
+}
+
+/// Rows side by side give the bits that rows one by one give: missing values, ties with a threshold, deep and shallow
+/// trees, numbers of rows that fill no register.
+#[test]
+fn many_rows_are_answered_as_one_by_one() {
+    let work = Work::alone(2);
+    for (n_classes, depth, seed) in [(2, 6, 1), (5, 6, 2), (3, 1, 3), (4, 8, 4), (3, 0, 5)] {
+        let (mut x, y) = blobs(700, n_classes);
+        let mut rng = Rng::new(seed);
+        for value in x.data_mut() {
+            match rng.below(10) {
+                0 => *value = f64::NAN,
+                1..4 => *value = value.round(),
+                _ => {}
+            }
+        }
+        let params = BoostParams { rounds: 12, max_depth: depth, seed, ..BoostParams::default() };
+        let samples = Samples { x: &x, y: &y, n_classes };
+        let booster = fit(&samples, None, &params, &work).unwrap().booster;
+        let ready = booster.ready.get(&booster.trees, booster.base.len());
+        assert!(ready.is_some(), "depth {depth}");
+        for n_rows in [1, 63, 64, 65, 512, 700] {
+            let values = &x.data()[..n_rows * 4];
+            let mut one_by_one = start(&booster.base, n_rows);
+            booster.add(0, values, 4, &mut one_by_one);
+            for level in simd::Level::all() {
+                let mut together = start(&booster.base, n_rows);
+                level.force(|| ready.unwrap().add(values, 4, &mut together));
+                assert_eq!(together, one_by_one, "{n_classes} {depth} {n_rows} {level:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn trees_beyond_a_byte_are_walked() {
+    let work = Work::alone(1);
+    let mut rng = Rng::new(9);
+    let x = Matrix::new(3000, 1, (0..3000).map(|_| rng.normal()).collect());
+    let y: Vec<u32> = (0..3000).map(|_| rng.below(2) as u32).collect();
+    let params = BoostParams { rounds: 2, max_depth: 0, max_bin: 4096, ..BoostParams::default() };
+    let booster =
+        fit(&Samples { x: &x, y: &y, n_classes: 2 }, None, &params, &work).unwrap().booster;
+    assert!(booster.ready.get(&booster.trees, 1).is_none());
+    assert_eq!(booster.predict(&x, &work).unwrap().n_rows(), 3000);
 }
