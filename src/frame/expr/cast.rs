@@ -55,20 +55,24 @@ pub fn cast(col: &Col, from: Ty, target: Target, is_try: bool, n: usize) -> Eval
         (Ty::Bool, Ty::Float) => map1::<Bool, _>(args, n, |b| if b { 1.0 } else { 0.0 }),
         (Ty::Int, Ty::Bool) => map1::<Int, _>(args, n, |i| i != 0),
         (Ty::Float, Ty::Bool) => map1::<Float, _>(args, n, |x| x != 0.0),
-        (Ty::Int, Ty::Int) => try1::<Int, _>(args, n, |i| keep.value(i, keep.fits(i))),
-        (Ty::Int, Ty::Float) => try1::<Int, _>(args, n, |i| keep.value(i, keep.scaled(i as f64))),
+        (Ty::Int, Ty::Int) => {
+            try1::<Int, _>(args, n, |i| keep.value(|| i.to_string(), keep.fits(i)))
+        }
+        (Ty::Int, Ty::Float) => {
+            try1::<Int, _>(args, n, |i| keep.value(|| i.to_string(), keep.scaled(i as f64)))
+        }
         (Ty::Float, Ty::Float) => {
-            try1::<Float, _>(args, n, |x| keep.value(text_form::float(x), keep.scaled(x)))
+            try1::<Float, _>(args, n, |x| keep.value(|| text_form::float(x), keep.scaled(x)))
         }
         (Ty::Float, Ty::Int) => try1::<Float, _>(args, n, |x| {
-            keep.value(text_form::float(x), nearest(x).and_then(|i| keep.fits(i)))
+            keep.value(|| text_form::float(x), nearest(x).and_then(|i| keep.fits(i)))
         }),
         (Ty::Date, Ty::Timestamp) => try1::<Date, _>(args, n, |d| {
-            keep.value(text_form::date(d.into()), i64::from(d).checked_mul(DAY).map(Micros))
+            keep.value(|| text_form::date(d.into()), i64::from(d).checked_mul(DAY).map(Micros))
         }),
         (Ty::Timestamp, Ty::Date) => try1::<Timestamp, _>(args, n, |t| {
             let day = i32::try_from(t.div_euclid(DAY)).ok();
-            keep.value(text_form::timestamp(t), day.map(Day))
+            keep.value(|| text_form::timestamp(t), day.map(Day))
         }),
         (_, Ty::Text) => to_text(args, from, n),
         _ => Ok(col.array.clone()),
@@ -116,18 +120,19 @@ impl Keep {
     }
 
     fn read<O>(&self, text: &str, value: Option<O>) -> Result<Option<O>, String> {
-        self.value(format_args!("'{text}'"), value)
+        self.value(|| format!("'{text}'"), value)
     }
 
+    /// Returns the value, or says what it was made `from`, which is put into words only then.
     fn value<O>(
         &self,
-        from: impl std::fmt::Display,
+        from: impl FnOnce() -> String,
         value: Option<O>,
     ) -> Result<Option<O>, String> {
         if value.is_some() || self.is_try {
             return Ok(value);
         }
-        let shown: String = from.to_string().chars().take(60).collect();
+        let shown: String = from().chars().take(60).collect();
         Err(format!("cannot cast {shown} to {}", self.word()))
     }
 
