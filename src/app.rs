@@ -2,6 +2,7 @@
 //! It does not print, and knows no argument syntax and no exit code.
 
 mod artifact;
+mod bundle;
 mod diff;
 mod difference;
 mod explain;
@@ -18,10 +19,13 @@ mod reproduce;
 mod restore;
 mod run;
 mod scoring;
+mod spool;
 mod status;
 mod unchanged;
+mod way;
 
 pub use artifact::{Artifact, Where, table as read_table};
+pub use bundle::BundleExport;
 pub use diff::{ArtifactChange, Change, Figures, Migration, RunDiff, StageChange};
 pub use difference::Difference;
 pub use explain::{Explanation, Link, Made, Question};
@@ -30,7 +34,7 @@ pub use gc::{Collection, Occupancy};
 pub use history::{Logged, PastRun, Tagged};
 pub use keys::KeyView;
 pub use model_export::{ModelExport, ModelExportOptions};
-pub use predict::{PredictOptions, Prediction};
+pub use predict::{OnError, PredictOptions, Prediction, Rejected, Shape, Target, predict};
 pub use project::{PipelineFile, Project};
 pub use recorded::Recorded;
 pub use reproduce::{Comparison, Pass, ReproduceOptions, Reproduction};
@@ -39,6 +43,7 @@ pub use run::{Outcome, RunOptions};
 pub use scoring::{Assigned, Meeting, Objects, Prepared, Scorer};
 pub use status::{Survey, SurveyOptions};
 pub use unchanged::Unchanged;
+pub use way::meetings;
 
 use crate::{
     engine::{plan::PlanError, replay::ReplayError},

@@ -47,6 +47,15 @@ impl NewFile {
         Ok(NewFile { sink, path: path.to_path_buf(), temp })
     }
 
+    /// Returns another handle of the file, for whoever must own one.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn handle(&self) -> Result<BufWriter<File>, AppError> {
+        let file = self.sink.get_ref().try_clone().map_err(AppError::io("write", &self.path))?;
+        Ok(BufWriter::with_capacity(BUFFER, file))
+    }
+
     /// Returns where to write.
     pub fn sink(&mut self) -> &mut (dyn Write + Send) {
         &mut self.sink

@@ -1,66 +1,102 @@
 //! `predict`: new raw rows in, segments out, along the very path that the run took from its raw table to its
-//! champion. It does not know file formats of the output.
+//! champion. Rows go through in chunks, and no more of them is in memory than is worked on; where rows meet on the path,
+//! all of them are. It does not know the command line.
 
-use std::{collections::HashMap, fs::File, io::Read, path::Path};
+mod flow;
+mod input;
+mod output;
+mod rejected;
 
-use arrow::{array::AsArray, compute, datatypes::DataType};
-
+use self::{
+    flow::Assigning,
+    input::{Opened, hold},
+};
+pub use self::{
+    flow::{OnError, Shape},
+    output::Target,
+    rejected::Rejected,
+};
 use crate::{
     app::{AppError, Project, recorded::Recorded, scoring::Scorer},
-    base::{
-        hash::{ContentHash, RunId},
-        memory::Lease,
-    },
-    frame::{FrameError, Table},
-    stage::{ctx::Input, error::StageError, work::Work},
+    base::hash::{ContentHash, RunId},
+    frame::Table,
+    stage::{error::StageError, work::Work},
     store::Store,
 };
 
 /// What a person asked for.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 pub struct PredictOptions {
-    /// The file with new rows; `-` for standard input.
-    pub input: String,
-    /// Which run; the newest one with a classifier if absent.
-    pub run: Option<String>,
-    /// Which champion, if the run has several.
-    pub stage: Option<String>,
+    /// The files with new rows, or patterns of their names; `-` for standard input.
+    pub inputs: Vec<String>,
+    /// Where the answers go.
+    pub target: Target,
+    /// What an answer holds.
+    pub shape: Shape,
+    /// What becomes of rows that cannot be answered.
+    pub on_error: OnError,
 }
 
-/// New rows and their segments.
+/// What became of new rows.
+#[derive(Debug)]
 pub struct Prediction {
     /// The run whose path was taken.
     pub run: RunId,
     /// The hash of the classifier.
     pub model: ContentHash,
-    /// One row for each row in.
-    pub table: Table,
+    /// How many answers there are.
+    pub n_rows: u64,
+    /// The answers, if they were to stay in memory.
+    pub table: Option<Table>,
+    /// The rows that could not be answered.
+    pub rejected: Rejected,
     /// What a person should hear of.
     pub notes: Vec<String>,
 }
 
-impl Project {
-    /// Assigns new rows to the segments of a run.
-    ///
-    /// # Errors
-    /// If the run has no classifier, or the rows cannot be read as the run read its own.
-    pub fn predict(&self, options: &PredictOptions, work: &Work) -> Result<Prediction, AppError> {
-        let scorer = self.scorer(options.run.as_deref(), options.stage.as_deref())?;
-        let input = open(&options.input)?;
-        let _held = hold(&input, work)?;
-        let (raw, mut notes) = scorer.read(&[input], work)?;
-        let raw = scorer.complete(&raw, &options.input)?;
-        if scorer.meeting().is_none() {
-            let n = n_sharing(&raw)?;
-            let text = format!("{n} of {} rows share their id with another", raw.n_rows());
-            notes.extend(Some(text).filter(|_| n > 0));
-        }
-        let assigned = scorer.assign(&raw, work)?;
-        notes.extend(assigned.notes);
-        notes.extend(assigned.remarks.iter().map(ToString::to_string));
-        Ok(Prediction { run: scorer.run, model: scorer.model, table: assigned.table, notes })
+/// Assigns new rows to the segments of a run.
+///
+/// # Errors
+/// If the rows cannot be read as the run read its own, or the answers cannot be written.
+pub fn predict(
+    scorer: &Scorer,
+    options: PredictOptions,
+    work: &Work,
+) -> Result<Prediction, AppError> {
+    if let (Some(meeting), true) = (scorer.meeting(), options.on_error != OnError::Fail) {
+        return Err(AppError::Usage(format!(
+            "rows meet in stage `{}` (`{}`) on the way to the classifier, so that none can be left out alone; \
+             --on-error fail is all there is here",
+            meeting.stage, meeting.kind
+        )));
     }
+    let opened = Opened::of(&options.inputs)?;
+    let _held = hold(&opened, scorer.meeting().is_some(), work)?;
+    let PredictOptions { target, shape, on_error, .. } = options;
+    let (done, mut notes, written) = output::beside(target, work, |sink| {
+        let mut flow = Assigning::new(scorer, &shape, on_error, opened.label(), work, sink);
+        let notes = match scorer.meeting() {
+            None => scorer.stream(&opened.files, work, &mut flow)?,
+            Some(_) => {
+                let (raw, notes) = scorer.read(&opened.files, work)?;
+                flow.whole(&raw)?;
+                notes
+            }
+        };
+        Ok((flow.done(), notes))
+    })?;
+    notes.extend(done.notes);
+    Ok(Prediction {
+        run: scorer.run,
+        model: scorer.model,
+        n_rows: done.n_rows,
+        table: written,
+        rejected: done.rejected,
+        notes,
+    })
+}
 
+impl Project {
     /// Loads a run's way from raw rows to segments: that of the newest run with a classifier if none is named, to its
     /// champion if no `stage` is named.
     ///
@@ -100,44 +136,6 @@ impl Project {
     }
 }
 
-/// Counts the rows whose id occurs more than once.
-fn n_sharing(raw: &Table) -> Result<usize, StageError> {
-    let (_, ids) = raw.id()?;
-    let ids = compute::cast(&ids, &DataType::Utf8).map_err(FrameError::from)?;
-    // Only counts that do not depend on the order of the map leave it.
-    let mut counts: HashMap<Option<&str>, usize> = HashMap::with_capacity(ids.len());
-    ids.as_string::<i32>().iter().for_each(|id| *counts.entry(id).or_default() += 1);
-    Ok(counts.values().filter(|n| **n > 1).sum())
-}
-
-fn open(input: &str) -> Result<Input, AppError> {
-    if input == "-" {
-        let mut bytes = Vec::new();
-        let read = std::io::stdin().lock().read_to_end(&mut bytes);
-        read.map_err(AppError::io("read", Path::new("standard input")))?;
-        return Ok(Input::from_bytes("standard input", bytes));
-    }
-    let path = Path::new(input);
-    if !path.is_file() {
-        return Err(AppError::Stage(StageError::Source(format!("`{input}` does not exist"))));
-    }
-    let place = path.to_path_buf();
-    // Its hash enters nothing: predictions are not kept in the store.
-    Ok(Input::from_file(input, ContentHash::of(b""), move || File::open(&place)))
-}
-
-/// How many times its own size a file takes while its rows are read, go the path, and are answered.
-const FILE_AND_PATH: u64 = 8;
-
-/// Takes what the new rows need out of the budget of memory, before they are read.
-fn hold(input: &Input, work: &Work) -> Result<Lease, AppError> {
-    // What cannot be opened is told of by whoever reads it.
-    let needed = input.n_bytes().unwrap_or(0).saturating_mul(FILE_AND_PATH);
-    let mut lease = Lease::default();
-    let stopped = || work.cancel.is_cancelled();
-    work.pool.memory().take(&mut lease, needed, &stopped).map_err(|too_little| {
-        let help = "allow more with `--memory`, or split the file";
-        StageError::Data(format!("`{}` {too_little}: its rows in memory; {help}", input.label))
-    })?;
-    Ok(lease)
+fn source(text: String) -> AppError {
+    AppError::Stage(StageError::Source(text))
 }

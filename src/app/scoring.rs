@@ -2,6 +2,7 @@
 //! the champion, fitted as they were in the run. It does not know where new rows come from, nor where answers go.
 
 mod path;
+mod reasons;
 mod step;
 
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use serde_json::Value;
 
 pub use self::path::Objects;
 pub(super) use self::path::{champion, given, main_edge};
-use self::step::Step;
+use self::{path::Way, step::Step};
 use crate::{
     app::AppError,
     base::{
@@ -26,6 +27,7 @@ use crate::{
     frame::{FrameError, Table},
     kinds::{
         classify_common::Classifier,
+        intake::Flow,
         reread::{self, Thinning},
     },
     stage::{ctx::Input, error::StageError, row_by_row::Remark, work::Work},
@@ -50,8 +52,11 @@ pub struct Scorer {
     pub columns: Vec<String>,
     /// The canonical parameters of the raw table's source.
     source: Value,
-    steps: Vec<Step>,
+    trail: Trail,
 }
+
+/// Stages one after the other, ready to take new rows.
+pub(super) struct Trail(Vec<Step>);
 
 /// A stage on the way where rows meet, so that an answer depends on the other rows too.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,15 +103,12 @@ impl Scorer {
     ) -> Result<Scorer, AppError> {
         let (stage, model) = champion(run, manifest, stage)?;
         let classifier = Classifier::from_table(&objects.table(model)?)?;
-        let way = path::walk(objects, run, manifest, stage)?;
+        let way = path::walk(objects, run, manifest, stage, "table")?;
         let mut wanted = classifier.input_columns();
-        let mut steps = Vec::with_capacity(way.legs.len());
         for leg in way.legs.iter().rev() {
             let params = &leg.stage.preimage.params;
             wanted = leg.kind.columns_read(params, leg.port, &leg.available, &wanted);
-            steps.push(Step::load(objects, run, manifest, leg)?);
         }
-        steps.reverse();
         let schema = objects.schema(path::output(way.source, "table")?)?;
         let fields = schema.fields().iter().map(|f| f.name());
         Ok(Scorer {
@@ -118,14 +120,13 @@ impl Scorer {
             schema,
             classifier,
             source: way.source.preimage.params.clone(),
-            steps,
+            trail: Trail::load(objects, run, manifest, &way)?,
         })
     }
 
     /// Returns the first stage on the way where rows meet; `None` if each row can be answered alone.
     pub fn meeting(&self) -> Option<Meeting> {
-        let step = self.steps.iter().find(|step| !step.is_row_by_row())?;
-        Some(Meeting { stage: step.stage.clone(), kind: step.kind.to_string() })
+        self.trail.meeting()
     }
 
     /// Returns the run in a person's words.
@@ -150,6 +151,24 @@ impl Scorer {
         reread::read_like(&self.schema, &self.source, files, self.thinning(), work)
     }
 
+    /// Reads files of new rows as the run read its own and hands them on as they come.
+    ///
+    /// # Errors
+    /// If they cannot be read so, and those of the flow.
+    pub fn stream(
+        &self,
+        files: &[Input],
+        work: &Work,
+        flow: &mut dyn Flow,
+    ) -> Result<Vec<String>, StageError> {
+        reread::stream_like(&self.schema, &self.source, files, self.thinning(), work, flow)
+    }
+
+    /// Returns true if the run's source thinned out rows whose id stood before, so that new rows may share theirs.
+    pub fn may_share_ids(&self) -> bool {
+        self.source["duplicates"].as_str().is_some_and(|rule| rule != "keep")
+    }
+
     /// Returns the rows with the columns that the run's raw table had, no others: what the way does not read may be
     /// absent and is null then. `label` names the rows in messages.
     ///
@@ -169,6 +188,10 @@ impl Scorer {
         }
         let (id, n_rows) = (rows.id_name(), rows.n_rows());
         let mut columns: Vec<(&str, ArrayRef)> = Vec::with_capacity(self.schema.fields().len());
+        // The run may have numbered its rows where new ones have an id of their own.
+        if let Some(id) = id.as_deref().filter(|id| self.schema.field_with_name(id).is_err()) {
+            columns.push((id, rows.column(id)?.clone()));
+        }
         for field in self.schema.fields() {
             let column = match rows.column(field.name()) {
                 Ok(column) => column.clone(),
@@ -184,10 +207,73 @@ impl Scorer {
     /// # Errors
     /// If a value cannot be used, or if cancelled.
     pub fn prepare(&self, raw: &Table, work: &Work) -> Result<Prepared, StageError> {
+        self.trail.apply(raw, work)
+    }
+
+    /// Answers complete raw rows.
+    ///
+    /// # Errors
+    /// If a value cannot be used, or if cancelled.
+    pub fn assign(&self, raw: &Table, work: &Work) -> Result<Assigned, StageError> {
+        self.explain(raw, 0, work)
+    }
+
+    /// Answers complete raw rows, and says which columns moved each answer most, `top` of them: `reason_1`, `weight_1`, ...
+    ///
+    /// # Errors
+    /// As [`Scorer::assign`].
+    pub fn explain(&self, raw: &Table, top: usize, work: &Work) -> Result<Assigned, StageError> {
+        let Prepared { table, kept, remarks, notes } = self.prepare(raw, work)?;
+        let p = self.classifier.predict(&table, work)?;
+        let (id, ids) = table.id()?;
+        let mut answers = self.classifier.predictions((&id, ids), &p, None)?;
+        if top > 0 {
+            let why = reasons::reasons(&self.classifier, &table, &p, top, work)?;
+            answers = beside(&answers, why)?;
+        }
+        let table = match self.meeting() {
+            Some(_) => answers,
+            None => aligned(&answers, raw.id()?, kept.as_deref())?,
+        };
+        Ok(Assigned { table, remarks, notes })
+    }
+}
+
+fn beside(answers: &Table, more: Vec<(String, ArrayRef)>) -> Result<Table, StageError> {
+    let names = answers.names();
+    let own = names.iter().map(String::as_str).zip(answers.batch().columns().iter().cloned());
+    let more = more.iter().map(|(name, array)| (name.as_str(), array.clone()));
+    Ok(Table::new(answers.id_name().as_deref(), own.chain(more).collect())?)
+}
+
+/// Whoever brings the rows holds what they need already: a stage that asked for its share would wait for what is never
+/// given back.
+fn unbudgeted(work: &Work) -> Work {
+    Work { pool: work.pool.clone().with_memory(Memory::default()), ..work.clone() }
+}
+
+impl Trail {
+    pub(super) fn load(
+        objects: &dyn Objects,
+        run: RunId,
+        manifest: &Manifest,
+        way: &Way<'_>,
+    ) -> Result<Trail, AppError> {
+        let steps = way.legs.iter().map(|leg| Step::load(objects, run, manifest, leg));
+        Ok(Trail(steps.collect::<Result<_, _>>()?))
+    }
+
+    fn meeting(&self) -> Option<Meeting> {
+        let step = self.0.iter().find(|step| !step.is_row_by_row())?;
+        Some(Meeting { stage: step.stage.clone(), kind: step.kind.to_string() })
+    }
+
+    /// Takes rows through all stages.
+    pub(super) fn apply(&self, raw: &Table, work: &Work) -> Result<Prepared, StageError> {
         let work = &unbudgeted(work);
         let (mut remarks, mut notes) = (Vec::new(), Vec::new());
         let (mut table, mut kept): (Table, Option<Vec<usize>>) = (raw.clone(), None);
-        for step in &self.steps {
+        for step in &self.0 {
             let applied = step.apply(&table, work, &mut notes)?;
             table = applied.table;
             applied.remarks.into_iter().for_each(|remark| remark.add_to(&mut remarks));
@@ -201,28 +287,6 @@ impl Scorer {
         }
         Ok(Prepared { table, kept, remarks, notes })
     }
-
-    /// Answers complete raw rows.
-    ///
-    /// # Errors
-    /// If a value cannot be used, or if cancelled.
-    pub fn assign(&self, raw: &Table, work: &Work) -> Result<Assigned, StageError> {
-        let Prepared { table, kept, remarks, notes } = self.prepare(raw, work)?;
-        let p = self.classifier.predict(&table, work)?;
-        let (id, ids) = table.id()?;
-        let answers = self.classifier.predictions((&id, ids), &p, None)?;
-        let table = match self.meeting() {
-            Some(_) => answers,
-            None => aligned(&answers, raw.id()?, kept.as_deref())?,
-        };
-        Ok(Assigned { table, remarks, notes })
-    }
-}
-
-/// Whoever brings the rows holds what they need already: a stage that asked for its share would wait for what is never
-/// given back.
-fn unbudgeted(work: &Work) -> Work {
-    Work { pool: work.pool.clone().with_memory(Memory::default()), ..work.clone() }
 }
 
 /// Returns the answers under the ids of all raw rows, in their order; a row without an answer gets nulls.

@@ -46,7 +46,7 @@ pub struct CatArgs {
     /// Take only these columns, in this order
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub columns: Vec<String>,
-    /// Write into this file: .csv, .parquet or .json
+    /// Write into this file: .csv, .parquet, .arrow or .json
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     #[command(flatten)]
@@ -186,7 +186,7 @@ fn show_table(
         return Ok(());
     }
     if context.json {
-        let written = formats::write_json(table, io::BufWriter::new(io::stdout().lock()));
+        let written = formats::write_json(table, io::BufWriter::new(io::stdout()));
         return ignore_broken_pipe(written);
     }
     context.print(&report::frame::render(table, n_all, context.width(), &context.out));

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{AppError, ModelExport, ModelExportOptions, export},
-    cli::{context::Context, run::interruptible_work},
+    cli::{bundle::bundle, context::Context, run::interruptible_work},
     report::{self, style::counted},
 };
 
@@ -16,6 +16,8 @@ use crate::{
 pub enum ModelFormat {
     /// XGBoost's JSON, for boosted trees
     Xgboost,
+    /// One file with the whole way from raw rows to segments, for `predict --bundle` without the store
+    Bundle,
 }
 
 /// Arguments of `export`.
@@ -32,7 +34,7 @@ pub struct ExportArgs {
     /// Which classifier, if not the champion
     #[arg(long, value_name = "STAGE")]
     pub stage: Option<String>,
-    /// Write what the model takes of the run's rows as well: .csv, .parquet or .json
+    /// Write what the model takes of the run's rows as well: .csv, .parquet, .arrow or .json
     #[arg(long, value_name = "FILE")]
     pub features: Option<PathBuf>,
 }
@@ -55,6 +57,13 @@ pub fn export(context: &Context, args: &ExportArgs) -> Result<ExitCode, AppError
     };
     let exported = match args.format {
         ModelFormat::Xgboost => project.export_xgboost(&options, &work)?,
+        ModelFormat::Bundle => {
+            if features.is_some() {
+                let text = "a bundle makes its features itself; --features is for other formats";
+                return Err(AppError::Usage(text.to_string()));
+            }
+            return bundle(context, args.run.as_deref(), args.stage.as_deref(), output.as_deref());
+        }
     };
     match &output {
         Some(path) => export::bytes(exported.text.as_bytes(), path)?,

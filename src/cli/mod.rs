@@ -2,6 +2,7 @@
 //! It does not compute anything: it asks `app` and hands the answer to `report`.
 
 mod args;
+mod bundle;
 mod cat;
 mod check;
 mod context;

@@ -1,4 +1,5 @@
-//! Tables out of the store: CSV, JSON rows, Parquet. It does not know where the bytes go.
+//! Tables out of the store: CSV, JSON rows, Parquet, Arrow; as a whole or as their rows come. It does not know where the
+//! bytes go.
 //!
 //! JSON is an array of one object a row, keys in the order of the columns.
 
@@ -6,12 +7,16 @@ use std::{io::Write, path::Path};
 
 use arrow::{
     array::{Array, ArrayRef, AsArray},
-    datatypes::{DataType, Float64Type},
+    datatypes::{DataType, Float64Type, SchemaRef},
     error::ArrowError,
+    ipc::writer::{FileWriter, StreamWriter},
     util::display::{ArrayFormatter, FormatOptions},
 };
 
-use crate::frame::{Table, csv, parquet, table::FrameError};
+use crate::{
+    base::pool::Pool,
+    frame::{Table, TableWriter, csv, parquet, table::FrameError},
+};
 
 /// A format that a person may ask for by a file's ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +27,15 @@ pub enum Format {
     Json,
     /// As artifacts are.
     Parquet,
+    /// An Arrow IPC file ("Feather 2").
+    Arrow,
+    /// An Arrow IPC stream, for pipes.
+    ArrowStream,
 }
 
 impl Format {
     /// The endings, for messages.
-    pub const ENDINGS: &str = ".csv, .parquet or .json";
+    pub const ENDINGS: &str = ".csv, .parquet, .arrow or .json";
 
     /// Returns the format that a file's name asks for.
     pub fn of_path(path: &Path) -> Option<Format> {
@@ -34,6 +43,8 @@ impl Format {
             "csv" => Some(Format::Csv),
             "json" => Some(Format::Json),
             "parquet" => Some(Format::Parquet),
+            "arrow" | "feather" => Some(Format::Arrow),
+            "arrows" => Some(Format::ArrowStream),
             _ => None,
         }
     }
@@ -45,9 +56,92 @@ impl Format {
 /// If the sink fails.
 pub fn write<W: Write + Send>(table: &Table, format: Format, sink: W) -> Result<(), FrameError> {
     match format {
-        Format::Csv => csv::write(table, sink),
-        Format::Json => write_json(table, sink),
         Format::Parquet => parquet::write(table, sink),
+        _ => {
+            let mut writer = RowsWriter::new(sink, format, &table.schema(), &Pool::new(1))?;
+            writer.push(table)?;
+            writer.finish()
+        }
+    }
+}
+
+/// Writes a table as its rows come.
+pub struct RowsWriter<W: Write + Send>(Kind<W>);
+
+enum Kind<W: Write + Send> {
+    Csv(Box<csv::RowsWriter<W>>),
+    Json { sink: W, n_rows: usize },
+    Parquet(Box<TableWriter<W>>),
+    Arrow(Box<FileWriter<W>>),
+    ArrowStream(Box<StreamWriter<W>>),
+}
+
+impl<W: Write + Send> RowsWriter<W> {
+    /// Starts a table with these columns.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn new(
+        mut sink: W,
+        format: Format,
+        schema: &SchemaRef,
+        pool: &Pool,
+    ) -> Result<RowsWriter<W>, FrameError> {
+        Ok(RowsWriter(match format {
+            Format::Csv => Kind::Csv(Box::new(csv::RowsWriter::new(sink, schema)?)),
+            Format::Json => {
+                sink.write_all(b"[")?;
+                Kind::Json { sink, n_rows: 0 }
+            }
+            Format::Parquet => {
+                Kind::Parquet(Box::new(TableWriter::new(sink, schema.clone(), pool)?))
+            }
+            Format::Arrow => Kind::Arrow(Box::new(FileWriter::try_new(sink, schema)?)),
+            Format::ArrowStream => {
+                Kind::ArrowStream(Box::new(StreamWriter::try_new(sink, schema)?))
+            }
+        }))
+    }
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn push(&mut self, table: &Table) -> Result<(), FrameError> {
+        match &mut self.0 {
+            Kind::Csv(writer) => writer.push(table),
+            Kind::Json { sink, n_rows } => {
+                json_rows(table, *n_rows == 0, sink)?;
+                *n_rows += table.n_rows();
+                Ok(())
+            }
+            Kind::Parquet(writer) => writer.push(table.batch().clone()),
+            Kind::Arrow(writer) => Ok(writer.write(table.batch())?),
+            Kind::ArrowStream(writer) => Ok(writer.write(table.batch())?),
+        }
+    }
+
+    /// Ends the table.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn finish(self) -> Result<(), FrameError> {
+        match self.0 {
+            Kind::Csv(writer) => writer.finish(),
+            Kind::Json { mut sink, n_rows } => {
+                sink.write_all(if n_rows == 0 { b"]\n" } else { b"\n]\n" })?;
+                Ok(sink.flush()?)
+            }
+            Kind::Parquet(writer) => writer.finish().map(|_| ()),
+            Kind::Arrow(mut writer) => {
+                writer.finish()?;
+                Ok(writer.flush()?)
+            }
+            Kind::ArrowStream(mut writer) => {
+                writer.finish()?;
+                Ok(writer.flush()?)
+            }
+        }
     }
 }
 
@@ -55,15 +149,20 @@ pub fn write<W: Write + Send>(table: &Table, format: Format, sink: W) -> Result<
 ///
 /// # Errors
 /// If the sink fails.
-pub fn write_json<W: Write>(table: &Table, mut sink: W) -> Result<(), FrameError> {
+pub fn write_json<W: Write + Send>(table: &Table, sink: W) -> Result<(), FrameError> {
+    write(table, Format::Json, sink)
+}
+
+/// Writes rows of a JSON array, of which these are the first or others.
+fn json_rows<W: Write>(table: &Table, mut first: bool, sink: &mut W) -> Result<(), FrameError> {
     let options = FormatOptions::default();
     let formatters = formatters(table, &options)?;
     let keys: Vec<String> =
         table.names().iter().map(|n| serde_json::Value::from(n.as_str()).to_string()).collect();
     let columns = table.batch().columns();
-    sink.write_all(b"[")?;
     for row in 0..table.n_rows() {
-        sink.write_all(if row == 0 { b"\n  {" } else { b",\n  {" })?;
+        sink.write_all(if first { b"\n  {" } else { b",\n  {" })?;
+        first = false;
         for (j, key) in keys.iter().enumerate() {
             let comma = if j == 0 { "" } else { ", " };
             let value = json_value(&columns[j], &formatters[j], row)?;
@@ -71,8 +170,7 @@ pub fn write_json<W: Write>(table: &Table, mut sink: W) -> Result<(), FrameError
         }
         sink.write_all(b"}")?;
     }
-    sink.write_all(if table.n_rows() == 0 { b"]\n" } else { b"\n]\n" })?;
-    Ok(sink.flush()?)
+    Ok(())
 }
 
 fn json_value(
@@ -141,6 +239,32 @@ mod tests {
         assert_eq!(rows[1]["a"], serde_json::Value::Null);
         let empty = table().take(&[]).unwrap();
         assert_eq!(written(&empty, Format::Json), "[]\n");
+    }
+
+    #[test]
+    fn rows_may_come_in_parts() {
+        let table = table();
+        for format in [Format::Csv, Format::Json, Format::Parquet] {
+            let mut bytes = Vec::new();
+            let pool = Pool::new(1);
+            let mut writer = RowsWriter::new(&mut bytes, format, &table.schema(), &pool).unwrap();
+            for part in [&[0][..], &[], &[1]] {
+                writer.push(&table.take(part).unwrap()).unwrap();
+            }
+            writer.finish().unwrap();
+            let mut whole = Vec::new();
+            write(&table, format, &mut whole).unwrap();
+            assert_eq!(bytes, whole, "{format:?}");
+        }
+        for format in [Format::Arrow, Format::ArrowStream] {
+            let mut bytes = Vec::new();
+            write(&table, format, &mut bytes).unwrap();
+            let read = crate::frame::foreign::read(bytes.into(), None).unwrap();
+            let columns = read.columns.iter().map(|(n, a)| (n.as_str(), a.clone())).collect();
+            let read = Table::new(None, columns).unwrap();
+            assert_eq!(read.integers("segment").unwrap(), [Some(-1), Some(3)]);
+            assert_eq!(read.texts("z").unwrap(), table.texts("z").unwrap());
+        }
     }
 
     #[test]

@@ -159,6 +159,16 @@ impl Census {
         }
     }
 
+    /// Returns how many of the ids have bits that occur more than once.
+    pub fn n_sharing(self) -> usize {
+        if !self.unordered {
+            return 0;
+        }
+        let mut marks = self.marks;
+        marks.sort_unstable();
+        marks.chunk_by(|a, b| a == b).map(<[u64]>::len).filter(|n| *n > 1).sum()
+    }
+
     /// Returns the bits, sorted, that occur more than once: what has them may be an id that occurs more than once.
     pub fn suspects(self) -> Vec<u64> {
         if !self.unordered {
@@ -194,7 +204,7 @@ impl Repeats {
     /// If Arrow cannot write one as text.
     pub fn add(&mut self, ids: &ArrayRef, first_row: usize) -> Result<(), StageError> {
         for (i, mark) in marks(ids)?.into_iter().enumerate() {
-            if self.suspects.binary_search(&mark).is_err() {
+            if ids.is_null(i) || self.suspects.binary_search(&mark).is_err() {
                 continue;
             }
             let id = array_value_to_string(ids, i).map_err(crate::frame::FrameError::from)?;

@@ -11,13 +11,13 @@ use crate::{
     frame::{
         Table,
         csv::{
-            self, CsvError, DIALECT_KEY, DateOrder, Declared, Delimiter, Dialect, NumberFormat,
-            Options, Origins, Passed, Reader, Source,
+            self, BadRows, CsvError, DIALECT_KEY, DateOrder, Declared, Delimiter, Dialect,
+            NumberFormat, Options, Origins, Passed, Reader, Source,
         },
     },
     kinds::{
         ids::{self, Duplicates, Rules},
-        intake::{Destination, Intake, Known, Taken},
+        intake::{Destination, Flow, Intake, Known, Taken},
     },
     stage::{
         ctx::{Input, StageCtx},
@@ -156,7 +156,10 @@ impl Params {
             numbers,
             date_order: order(&self.date_order),
             date_orders: by_column.filter_map(|(n, v)| Some((n.clone(), order(v)?))).collect(),
-            skip_bad_rows: self.on_error == "skip",
+            bad_rows: match self.on_error.as_str() {
+                "skip" => BadRows::Skip,
+                _ => BadRows::Fail,
+            },
         })
     }
 }
@@ -246,6 +249,23 @@ pub(crate) fn read_table(
     }
 }
 
+/// Reads files and hands their rows on as they come. Where more of the files had to be known first, the flow is started
+/// anew.
+pub(crate) fn stream(
+    files: &[Input],
+    options: &Options,
+    id: Option<&str>,
+    duplicates: Option<Duplicates>,
+    work: &Work,
+    flow: &mut dyn Flow,
+) -> Result<Vec<String>, StageError> {
+    let rules = Rules { id, duplicates };
+    let (_, notes) = read(files, options, work, &mut |known, reader| {
+        pass(files, rules, known, Destination::Flow(&mut *flow, work.pool.memory().clone()), reader)
+    })?;
+    Ok(notes)
+}
+
 /// What came of a pass: of the text, of the ids, and what is to be told of the text.
 type Step = (Taken, Option<Known>, Vec<String>);
 
@@ -323,6 +343,10 @@ impl csv::Sink for Rows<'_, '_> {
         origins: &Origins,
     ) -> Result<(), StageError> {
         self.intake.rows(columns, first_row, &|row| place_of(origins, row))
+    }
+
+    fn bad(&mut self, row: Option<usize>, error: CsvError) -> Result<(), StageError> {
+        self.intake.bad(row, error.into())
     }
 }
 

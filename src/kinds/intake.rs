@@ -36,11 +36,48 @@ pub enum Destination<'o> {
     Output(Box<dyn Write + Send + 'o>, Pool),
     /// Into memory.
     Memory,
+    /// On, as they come; the budget of memory is that of whoever takes them.
+    Flow(&'o mut dyn Flow, Memory),
+}
+
+/// Takes the rows of a source as they come.
+pub trait Flow {
+    /// Hears the columns, before any row. Heard again, what came before does not count.
+    ///
+    /// # Errors
+    /// Those of whoever takes them.
+    fn start(&mut self, schema: &SchemaRef) -> Result<(), StageError>;
+
+    /// Takes the next rows, from row `first_row` of the source on; `place` tells where a row stands.
+    ///
+    /// # Errors
+    /// Those of whoever takes them.
+    fn rows(
+        &mut self,
+        batch: RecordBatch,
+        first_row: usize,
+        place: &dyn Fn(usize) -> error::Place,
+    ) -> Result<(), StageError>;
+
+    /// Returns true if rows without an id, and those that do not fit, are taken as well: told of by [`Flow::bad`], with
+    /// null for what does not fit.
+    fn takes_all(&self) -> bool {
+        false
+    }
+
+    /// Hears of a row that does not fit: its number if it comes with the next rows, and why.
+    ///
+    /// # Errors
+    /// Those of whoever takes them.
+    fn bad(&mut self, _row: Option<usize>, error: StageError) -> Result<(), StageError> {
+        Err(error)
+    }
 }
 
 enum Sink<'o> {
     Output(Box<TableSink<'o>>),
     Memory(Vec<RecordBatch>),
+    Flow(&'o mut dyn Flow),
 }
 
 /// What came of a reading.
@@ -72,6 +109,10 @@ pub struct Intake<'o, 'k> {
     census: Census,
     repeats: Option<Repeats>,
     fractions: bool,
+    /// Whether rows without an id are taken too.
+    takes_all: bool,
+    /// Rows that do not fit, until there is somebody to tell.
+    bad: Vec<(Option<usize>, StageError)>,
 }
 
 impl<'o, 'k> Intake<'o, 'k> {
@@ -86,7 +127,9 @@ impl<'o, 'k> Intake<'o, 'k> {
             Destination::Output(_, pool) => pool.memory().clone(),
             // Whoever wants it there has asked for all of it.
             Destination::Memory => Memory::default(),
+            Destination::Flow(_, memory) => memory.clone(),
         };
+        let takes_all = matches!(&place, Destination::Flow(flow, _) if flow.takes_all());
         Intake {
             rules,
             known,
@@ -99,6 +142,22 @@ impl<'o, 'k> Intake<'o, 'k> {
             census: Census::within(memory),
             repeats,
             fractions: known.fractions,
+            takes_all,
+            bad: Vec::new(),
+        }
+    }
+
+    /// Takes note of a row that does not fit.
+    ///
+    /// # Errors
+    /// Those of whoever hears of it.
+    pub fn bad(&mut self, row: Option<usize>, error: StageError) -> Result<(), StageError> {
+        match &mut self.sink {
+            Some((Sink::Flow(flow), _)) => flow.bad(row, error),
+            _ => {
+                self.bad.push((row, error));
+                Ok(())
+            }
         }
     }
 
@@ -141,12 +200,14 @@ impl<'o, 'k> Intake<'o, 'k> {
             if self.fractions && !self.known.fractions {
                 return Ok(());
             }
-            ids::all_there(&ids, self.rules.name(), first_row, place)?;
+            if !self.takes_all {
+                ids::all_there(&ids, self.rules.name(), first_row, place)?;
+            }
             if let Some(repeats) = &mut self.repeats {
                 return repeats.add(&ids, first_row);
             }
             if self.rules.duplicates != Some(Duplicates::Every) && self.known.dropped.is_none() {
-                self.census.add(&ids)?;
+                self.census.add(&there(&ids)?)?;
             }
             columns[position] = ids;
         } else {
@@ -161,6 +222,7 @@ impl<'o, 'k> Intake<'o, 'k> {
         let batch = kept(batch, first_row, self.known.dropped.as_deref().unwrap_or_default())?;
         match sink {
             Sink::Output(sink) => sink.push(batch),
+            Sink::Flow(flow) => flow.rows(batch, first_row, place),
             Sink::Memory(batches) => {
                 batches.push(batch);
                 Ok(())
@@ -190,6 +252,13 @@ impl<'o, 'k> Intake<'o, 'k> {
                 Sink::Output(Box::new(TableSink::new("table", bytes, schema.clone(), &pool)?))
             }
             Destination::Memory => Sink::Memory(Vec::new()),
+            Destination::Flow(flow, _) => {
+                flow.start(&schema)?;
+                for (row, error) in self.bad.drain(..) {
+                    flow.bad(row, error)?;
+                }
+                Sink::Flow(flow)
+            }
         };
         self.sink = Some((sink, schema));
         Ok(())
@@ -226,10 +295,19 @@ impl<'o, 'k> Intake<'o, 'k> {
                 let table = Table::from_batches(&schema, &batches)?;
                 (table.n_rows() as u64, Some(table))
             }
-            None => (0, None),
+            Some((Sink::Flow(_), _)) | None => (0, None),
         };
         Ok((Taken::Done { n_rows, table, notes }, None))
     }
+}
+
+/// Returns the ids that are there.
+fn there(ids: &ArrayRef) -> Result<ArrayRef, StageError> {
+    if ids.null_count() == 0 {
+        return Ok(ids.clone());
+    }
+    let known = compute::is_not_null(ids).and_then(|known| compute::filter(ids, &known));
+    Ok(known.map_err(FrameError::from)?)
 }
 
 /// Returns the rows that are not among the `dropped` ones.

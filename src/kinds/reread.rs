@@ -1,33 +1,32 @@
 //! Reads a new file the way a source of an earlier run was read: same delimiter, same types, same id rules.
 //! It does not know runs: it is given the schema that the source's table had.
 
+mod stream;
+
 use std::collections::BTreeMap;
 
 use arrow::{
-    array::{Array, ArrayRef, AsArray},
+    array::{ArrayRef, AsArray},
     compute::{self, CastOptions},
     datatypes::{DataType, Float64Type, Schema, TimeUnit},
-    util::display::array_value_to_string,
 };
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::stream::Cast;
+pub use self::stream::stream_like;
 use crate::{
     frame::{
         FrameError, Table,
         csv::{DIALECT_KEY, Declared, Delimiter, Dialect, NumberFormat, Options},
         foreign::Format,
-        table::{id_of, type_word},
+        table::id_of,
     },
     kinds::{
         ids::{Duplicates, ROW},
         ingest_csv, ingest_parquet,
     },
-    stage::{
-        ctx::Input,
-        error::{Place, StageError},
-        work::Work,
-    },
+    stage::{ctx::Input, error::StageError, work::Work},
 };
 
 /// Returns the options that read delimited text as the table with `schema` was read. Columns that the
@@ -94,14 +93,7 @@ pub fn read_like(
     thinning: Thinning,
     work: &Work,
 ) -> Result<(Table, Vec<String>), StageError> {
-    let mut rules: IdRules = serde_json::from_value(params.clone()).unwrap_or_default();
-    // A source without an `id` may have taken one from its file's metadata.
-    rules.id = rules.id.or_else(|| id_of(schema).filter(|id| id != ROW));
-    if let (Thinning::Never, Some(Duplicates::First | Duplicates::Last)) =
-        (thinning, rules.duplicates)
-    {
-        rules.duplicates = Some(Duplicates::Every);
-    }
+    let rules = id_rules(schema, params, thinning);
     let id = rules.id.as_deref();
     let columnar = match files.first() {
         Some(file) => is_columnar(file)?,
@@ -115,6 +107,18 @@ pub fn read_like(
     let (table, notes) = ingest_parquet::read_table(files, None, id, rules.duplicates, work)?;
     let label = files.first().map(|f| f.label.as_str()).unwrap_or_default();
     Ok((conformed(label, table, schema)?, notes))
+}
+
+fn id_rules(schema: &Schema, params: &Value, thinning: Thinning) -> IdRules {
+    let mut rules: IdRules = serde_json::from_value(params.clone()).unwrap_or_default();
+    // A source without an `id` may have taken one from its file's metadata.
+    rules.id = rules.id.or_else(|| id_of(schema).filter(|id| id != ROW));
+    if let (Thinning::Never, Some(Duplicates::First | Duplicates::Last)) =
+        (thinning, rules.duplicates)
+    {
+        rules.duplicates = Some(Duplicates::Every);
+    }
+    rules
 }
 
 fn is_columnar(file: &Input) -> Result<bool, StageError> {
@@ -176,37 +180,41 @@ fn cast_all(
     array: &ArrayRef,
     to: &DataType,
 ) -> Result<ArrayRef, StageError> {
-    if array.data_type() == to {
+    // What was counted in whole numbers may come in fractions; whoever reads numbers reads these too.
+    if let (DataType::Int64, Some(floats)) = (to, array.as_primitive_opt::<Float64Type>())
+        && floats.iter().flatten().any(|v| v != v.floor())
+    {
         return Ok(array.clone());
     }
-    let safe = CastOptions { safe: true, ..CastOptions::default() };
-    // What was counted in whole numbers may come in fractions; whoever reads numbers reads these too.
-    let to = match (to, array.as_primitive_opt::<Float64Type>()) {
-        (DataType::Int64, Some(floats)) if floats.iter().flatten().any(|v| v != v.floor()) => {
-            return Ok(array.clone());
-        }
-        _ => to,
-    };
-    let cast = compute::cast_with_options(array, to, &safe);
-    let cast = cast.map_err(|error| {
-        let error = FrameError::from(error);
-        StageError::Source(format!("{label}: column `{name}`: {error}"))
-    })?;
-    let lost = |row: &usize| !array.is_null(*row) && cast.is_null(*row);
-    match (0..array.len()).find(lost) {
-        None => Ok(cast),
-        Some(row) => {
-            let value = array_value_to_string(array, row).unwrap_or_default();
-            let expected = type_word(to);
-            let place = Place { file: label.to_string(), row: Some(row), ..Place::default() };
-            let fact = format!("column `{name}`: `{value}` is not of type {expected}");
-            Err(StageError::at(place, &fact))
-        }
+    let cast = cast_leniently(label, name, array, to)?;
+    match cast.misfits(0, false).pop() {
+        None => Ok(cast.values),
+        Some((_, error)) => Err(error),
     }
+}
+
+/// Casts what can be cast; the rest becomes null.
+fn cast_leniently(
+    label: &str,
+    name: &str,
+    array: &ArrayRef,
+    to: &DataType,
+) -> Result<Cast, StageError> {
+    let safe = CastOptions { safe: true, ..CastOptions::default() };
+    let values = match array.data_type() == to {
+        true => array.clone(),
+        false => compute::cast_with_options(array, to, &safe).map_err(|error| {
+            let error = FrameError::from(error);
+            StageError::Source(format!("{label}: column `{name}`: {error}"))
+        })?,
+    };
+    let (label, name) = (label.to_string(), name.to_string());
+    Ok(Cast { values, label, name, before: array.clone() })
 }
 
 #[cfg(test)]
 mod tests {
+    use arrow::{array::Array, util::display::array_value_to_string};
     use serde_json::json;
 
     use super::*;

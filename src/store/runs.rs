@@ -138,17 +138,18 @@ impl Store {
     /// # Errors
     /// If it is missing or damaged.
     pub fn manifest(&self, id: &RunId) -> Result<Manifest, StoreError> {
+        let bytes = self.manifest_bytes(id)?;
+        read_manifest(&bytes, id).map_err(|why| StoreError::damaged(self.manifest_path(id), why))
+    }
+
+    /// Reads the bytes of a run's manifest, whose BLAKE3 is its id unless they are damaged.
+    ///
+    /// # Errors
+    /// If it is missing or cannot be read.
+    pub fn manifest_bytes(&self, id: &RunId) -> Result<Vec<u8>, StoreError> {
         let path = self.manifest_path(id);
-        let Some(bytes) = self.disk.read_optional(&path)? else {
-            return Err(StoreError::damaged(path, "is missing"));
-        };
-        if RunId::of(&bytes) != *id {
-            return Err(StoreError::damaged(path, "does not hold the bytes of its name"));
-        }
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|e| StoreError::damaged(&path, format!("is not a manifest: {e}")))?;
-        checks::manifest(&manifest).map_err(|why| StoreError::damaged(&path, why))?;
-        Ok(manifest)
+        let found = self.disk.read_optional(&path)?;
+        found.ok_or_else(|| StoreError::damaged(path, "is missing"))
     }
 
     /// Adds an execution to the history, under the store's mark.
@@ -438,6 +439,20 @@ pub(super) fn waiting_stem(name: &str) -> Option<String> {
 
 fn history_stem() -> String {
     format!("{:020}-{}", now_ns(), std::process::id())
+}
+
+/// Reads a manifest from its bytes.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn read_manifest(bytes: &[u8], id: &RunId) -> Result<Manifest, String> {
+    if RunId::of(bytes) != *id {
+        return Err("does not hold the bytes of its name".to_string());
+    }
+    let manifest: Manifest =
+        serde_json::from_slice(bytes).map_err(|e| format!("is not a manifest: {e}"))?;
+    checks::manifest(&manifest)?;
+    Ok(manifest)
 }
 
 fn manifest_text(manifest: &Manifest) -> Result<String, StoreError> {

@@ -96,7 +96,7 @@ fn what_is_unknown_exits_with_2_and_names_what_is_near() {
         (&["cat", "customers", "--columns", "incom"], "did you mean `income`?"),
         (&["cat", "customers", "--where", "incom > 3"], "did you mean `income`?"),
         (&["cat", "customers", "--where", "income"], "condition"),
-        (&["cat", "customers", "-o", "x.txt"], ".csv, .parquet or .json"),
+        (&["cat", "customers", "-o", "x.txt"], ".csv, .parquet, .arrow or .json"),
         (&["cat", "looks.report", "--rows", "3"], "not a table"),
         (&["path", "nothing"], "it has customers"),
         (&["explain", "faetures"], "did you mean `features`?"),

@@ -1,6 +1,7 @@
 //! Whole parts of the program together, on files and folders.
 
 mod architecture;
+mod bundle;
 mod cache;
 mod classify;
 mod cli;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -169,6 +170,15 @@ impl Project {
     }
 
     /// Runs the pipeline and returns the JSON document; it must succeed.
+    /// Says it with `text` on standard input.
+    pub fn say_to(&self, arguments: &[&str], text: &[u8]) -> Said {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child.stdin.take().unwrap().write_all(text).unwrap();
+        child.wait_with_output().unwrap().into()
+    }
+
     pub fn run(&self) -> Value {
         self.say(&["run", "--json"]).expect(0).json()
     }

@@ -121,7 +121,7 @@ pub fn champion<'a>(
     winner.map(|stage| (stage, model)).ok_or_else(|| unsound(run, "its champion is no candidate"))
 }
 
-/// Follows the classifier's table up to the source whose id reaches it.
+/// Follows what arrives at a stage's port up to the source whose id reaches it.
 ///
 /// # Errors
 /// If a stage in between cannot be executed on new rows.
@@ -129,10 +129,11 @@ pub fn walk<'a>(
     objects: &dyn Objects,
     run: RunId,
     manifest: &'a Manifest,
-    classifier: &'a ManifestStage,
+    taker: &'a ManifestStage,
+    port: &str,
 ) -> Result<Way<'a>, AppError> {
     let mut legs = Vec::new();
-    let mut edge = main_edge(run, classifier, "table")?;
+    let mut edge = main_edge(run, taker, port)?;
     loop {
         let stage = giver(run, manifest, edge)?;
         let kind = kinds::find(&stage.preimage.kind)
@@ -146,8 +147,8 @@ pub fn walk<'a>(
             if ports.iter().any(|p| p.name == port && p.ty == PortType::Table));
         if !takes_table || legs.len() > manifest.stages.len() {
             return Err(AppError::Usage(format!(
-                "stage `{}` (`{}`) stands between the raw table and the classifier and cannot be replayed on new rows",
-                stage.name, stage.preimage.kind
+                "stage `{}` (`{}`) stands between the raw table and `{}` and cannot be replayed on new rows",
+                stage.name, stage.preimage.kind, taker.name
             )));
         }
         edge = main_edge(run, stage, port)?;
@@ -200,7 +201,8 @@ fn giver<'a>(
     found.ok_or_else(|| unsound(run, "it lacks a stage that another one names"))
 }
 
-fn stage<'a>(manifest: &'a Manifest, name: &str) -> Option<&'a ManifestStage> {
+/// Returns a stage by its name.
+pub fn stage<'a>(manifest: &'a Manifest, name: &str) -> Option<&'a ManifestStage> {
     manifest.stages.iter().find(|s| s.name == name)
 }
 

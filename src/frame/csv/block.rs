@@ -9,7 +9,7 @@ use arrow::{
 
 use super::{
     build::{Reading, is_null},
-    dialect::{Declared, Delimiter, Options},
+    dialect::{BadRows, Declared, Delimiter, Options},
     error::CsvError,
     infer::{ColumnType, Seen},
     split::{Cells, unquote},
@@ -42,8 +42,8 @@ pub struct Block {
     pub ragged: Vec<(usize, usize)>,
     /// How many rows have a value that is not of a declared type.
     pub n_misfits: usize,
-    /// The first of them.
-    pub misfit: Option<Misfit>,
+    /// The first value of each of them; of the first row alone, unless all are to be told.
+    pub misfits: Vec<Misfit>,
     /// What the values look like.
     pub seen: Vec<Seen>,
     /// The values, if there were types to read them by.
@@ -53,6 +53,8 @@ pub struct Block {
 /// A value that is not of its column's type.
 #[derive(Debug)]
 pub struct Misfit {
+    /// The row of the chunk, those that do not fit counted.
+    pub row: usize,
     /// The line below the chunk's start.
     pub line: usize,
     /// The character in that line, from 1.
@@ -114,25 +116,32 @@ impl Plan<'_> {
         }
         misfits.sort_unstable();
         misfits.dedup_by_key(|(row, _)| *row);
-        let misfit = misfits.first().map(|&(row, j)| {
+        let tells = self.options.bad_rows == BadRows::Tell;
+        let shown = if tells { misfits.len() } else { misfits.len().min(1) };
+        let placed = |&(row, j): &(usize, usize)| {
             let value = cells.field(text, row, order[j]);
             let (start, at) = (cells.offset(row), cells.field_start(row, order[j]));
             // Blanks between fields were rewritten, and a quoted line end before it starts another line.
             let before = text.get(start..at).filter(|before| !before.contains('\n'));
             let before = before.filter(|_| self.options.delimiter != Some(Delimiter::Whitespace));
             Misfit {
+                row,
                 line: line_of(row),
                 character: before.map(|before| before.chars().count() + 1),
                 column: j,
                 value: unquote(value).trim().to_string(),
             }
-        });
+        };
+        let placed = misfits[..shown].iter().map(placed).collect();
         let ragged = cells.ragged.iter();
         let ragged = ragged.map(|r| (newlines(&bytes[range.start..r.offset]), r.found)).collect();
         seen.iter_mut().for_each(|seen| seen.place(line_of));
         let n_misfits = misfits.len();
-        let mut block = Block { n_lines, n_rows, lines, ragged, n_misfits, misfit, seen, columns };
-        block.leave_out(&misfits)?;
+        let mut block =
+            Block { n_lines, n_rows, lines, ragged, n_misfits, misfits: placed, seen, columns };
+        if !tells {
+            block.leave_out(&misfits)?;
+        }
         Ok(block)
     }
 

@@ -97,8 +97,20 @@ pub struct Options {
     pub date_order: Option<DateOrder>,
     /// The order of dates by column.
     pub date_orders: BTreeMap<String, DateOrder>,
-    /// Whether rows that do not fit are left out (and counted) instead of failing.
-    pub skip_bad_rows: bool,
+    /// What becomes of rows that do not fit.
+    pub bad_rows: BadRows,
+}
+
+/// What becomes of rows of another length, or with a value that is not of a declared type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BadRows {
+    /// The first ends the reading.
+    #[default]
+    Fail,
+    /// They are left out and counted.
+    Skip,
+    /// The sink hears of each. Those of the right length stay, with null for what does not fit.
+    Tell,
 }
 
 impl Default for Options {
@@ -113,7 +125,7 @@ impl Default for Options {
             numbers: NumberFormat::default(),
             date_order: None,
             date_orders: BTreeMap::new(),
-            skip_bad_rows: false,
+            bad_rows: BadRows::Fail,
         }
     }
 }

@@ -38,12 +38,12 @@ use arrow::{array::ArrayRef, datatypes::DataType};
 
 pub use bytes::read_all;
 pub use dates::DateOrder;
-pub use dialect::{DIALECT_KEY, Declared, Delimiter, Dialect, Options};
+pub use dialect::{BadRows, DIALECT_KEY, Declared, Delimiter, Dialect, Options};
 pub use error::CsvError;
 pub use origins::Origins;
 pub use pass::{Passed, Reading};
 pub use values::NumberFormat;
-pub use write::write;
+pub use write::{RowsWriter, write};
 
 use self::pass::{Known, Pass};
 use crate::base::pool::Pool;
@@ -84,6 +84,15 @@ pub trait Sink {
         first_row: usize,
         origins: &Origins,
     ) -> Result<(), Self::Error>;
+
+    /// Hears of a row that does not fit, under [`BadRows::Tell`]: its number if it will come with the next rows, and else
+    /// that it is left out. The rows before it may come later.
+    ///
+    /// # Errors
+    /// Those of the sink.
+    fn bad(&mut self, _row: Option<usize>, _error: CsvError) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// Reads files of the same columns, one after the other.
@@ -128,7 +137,7 @@ impl<'a> Reader<'a> {
             fits: true,
             origins: Origins::default(),
             notes: Vec::new(),
-            bad: pass::BadRows::default(),
+            bad: pass::LeftOut::default(),
         };
         pass.run(sink)
     }

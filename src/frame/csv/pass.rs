@@ -9,7 +9,8 @@ use encoding_rs::Encoding;
 
 use super::{
     CsvError, Dialect, Options, Origins, Sink, Source,
-    block::{Block, Plan},
+    block::{Block, Misfit, Plan},
+    dialect::BadRows,
     header::{Header, known_columns},
     infer::{ColumnType, Seen},
     settle::{self, settle},
@@ -65,17 +66,17 @@ pub struct Pass<'p, 'a> {
     pub fits: bool,
     pub origins: Origins,
     pub notes: Vec<String>,
-    pub bad: BadRows,
+    pub bad: LeftOut,
 }
 
 /// Rows that were left out, and the first of each sort.
 #[derive(Default)]
-pub struct BadRows {
+pub struct LeftOut {
     n: usize,
     firsts: [Option<String>; 2],
 }
 
-impl BadRows {
+impl LeftOut {
     fn add(&mut self, sort: usize, n: usize, first: CsvError, skip: bool) -> Result<(), CsvError> {
         if !skip {
             return Err(first);
@@ -248,9 +249,9 @@ impl Pass<'_, '_> {
             self.fits = self.types.as_ref() == Some(&now);
         }
         for (line, mut block) in read {
-            self.take_bad(file, line, &block)?;
-            (self.go_on)(block.n_rows);
             let first_row = self.origins.n_rows();
+            self.take_bad(file, line, &block, first_row, sink)?;
+            (self.go_on)(block.n_rows);
             self.origins.add_rows(file, line, block.lines.take(), block.n_rows);
             if self.fits && block.n_rows > 0 {
                 sink.rows(block.columns, first_row, &self.origins)?;
@@ -259,26 +260,48 @@ impl Pass<'_, '_> {
         Ok(())
     }
 
-    fn take_bad(&mut self, file: usize, line: usize, block: &Block) -> Result<(), CsvError> {
+    fn take_bad<E: From<CsvError>>(
+        &mut self,
+        file: usize,
+        line: usize,
+        block: &Block,
+        first_row: usize,
+        sink: &mut dyn Sink<Error = E>,
+    ) -> Result<(), E> {
         let label = self.origins.file(file);
-        let skip = self.options.skip_bad_rows;
-        if let Some(&(below, found)) = block.ragged.first() {
-            let expected = self.names.len();
+        let bad_rows = self.options.bad_rows;
+        let expected = self.names.len();
+        let ragged = |&(below, found): &(usize, usize)| {
             let file = label.to_string();
-            let error = CsvError::Ragged { file, line: line + below, expected, found };
-            self.bad.add(0, block.ragged.len(), error, skip)?;
-        }
+            CsvError::Ragged { file, line: line + below, expected, found }
+        };
         // What does not fit a type that was guessed makes for another guess, and is looked at again by that.
-        if let (Some(misfit), Some(types), true) = (&block.misfit, &self.types, self.fits) {
-            let error = CsvError::Misfit {
-                file: label.to_string(),
-                line: line + misfit.line,
-                character: misfit.character,
-                column: self.names[misfit.column].clone(),
-                value: shortened(&misfit.value),
-                expected: types[misfit.column].expected(),
-            };
-            self.bad.add(1, block.n_misfits, error, skip)?;
+        let types = self.types.as_deref().filter(|_| self.fits).unwrap_or_default();
+        let misfits = if types.is_empty() { &[][..] } else { &block.misfits[..] };
+        let misfit = |misfit: &Misfit| CsvError::Misfit {
+            file: label.to_string(),
+            line: line + misfit.line,
+            character: misfit.character,
+            column: self.names[misfit.column].clone(),
+            value: shortened(&misfit.value),
+            expected: types[misfit.column].expected(),
+        };
+        if bad_rows == BadRows::Tell {
+            // Only a reading whose rows count is told of.
+            for told in block.ragged.iter().filter(|_| self.fits) {
+                sink.bad(None, ragged(told))?;
+            }
+            for told in misfits {
+                sink.bad(Some(first_row + told.row), misfit(told))?;
+            }
+            return Ok(());
+        }
+        let skip = bad_rows == BadRows::Skip;
+        if let Some(first) = block.ragged.first() {
+            self.bad.add(0, block.ragged.len(), ragged(first), skip)?;
+        }
+        if let Some(first) = misfits.first() {
+            self.bad.add(1, block.n_misfits, misfit(first), skip)?;
         }
         Ok(())
     }

@@ -171,7 +171,7 @@ fn declared_types_win_and_misfits_are_placed() {
     let text = "zip,n\n123,1\n456,2.0\n789,\"x\"\"y\"\n";
     let error = read_with(text, &options, 1).unwrap_err().to_string();
     assert_eq!(error, "f.csv:4: column `n`: `x\"y` is not an integer");
-    options.skip_bad_rows = true;
+    options.bad_rows = BadRows::Skip;
     let kept = read_with(&(text.to_string() + "1,2,3\n9,9\n"), &options, 1).unwrap();
     assert_eq!(types(&kept), ["zip:text", "n:integer"]);
     assert_eq!((kept.n_rows, column(&kept, 1)), (3, vec!["1".into(), "2".into(), "9".into()]));
@@ -418,7 +418,7 @@ fn no_text_makes_it_panic() {
         let text: String = (0..below(40)).map(|_| pieces[below(pieces.len())]).collect();
         let options = Options {
             header: below(2) == 0,
-            skip_bad_rows: below(2) == 0,
+            bad_rows: [BadRows::Fail, BadRows::Skip][below(2)],
             delimiter: [None, Some(Delimiter::Byte(b',')), Some(Delimiter::Whitespace)][below(3)],
             numbers: NumberFormat {
                 decimal: [b'.', b','][below(2)],

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use arrow::{
     array::{Array, ArrayRef, AsArray},
-    datatypes::{DataType, Float64Type, TimeUnit},
+    datatypes::{DataType, Float64Type, Schema, TimeUnit},
     util::display::array_value_to_string,
 };
 
@@ -15,19 +15,53 @@ use crate::frame::{FrameError, Table};
 /// # Errors
 /// If the sink fails.
 pub fn write<W: Write>(table: &Table, sink: W) -> Result<(), FrameError> {
-    let mut writer = csv::Writer::from_writer(sink);
-    let failed = |error: csv::Error| FrameError::Io(std::io::Error::other(error));
-    writer.write_record(table.names()).map_err(failed)?;
-    let columns = table.batch().columns();
-    let mut record = csv::StringRecord::new();
-    for row in 0..table.n_rows() {
-        record.clear();
-        for array in columns {
-            record.push_field(&cell(array, row)?);
-        }
-        writer.write_record(&record).map_err(failed)?;
+    let mut writer = RowsWriter::new(sink, &table.schema())?;
+    writer.push(table)?;
+    writer.finish()
+}
+
+/// Writes CSV as its rows come.
+pub struct RowsWriter<W: Write>(csv::Writer<W>);
+
+impl<W: Write> RowsWriter<W> {
+    /// Starts with the header.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn new(sink: W, schema: &Schema) -> Result<RowsWriter<W>, FrameError> {
+        let mut writer = csv::Writer::from_writer(sink);
+        writer.write_record(schema.fields().iter().map(|f| f.name())).map_err(failed)?;
+        Ok(RowsWriter(writer))
     }
-    Ok(writer.flush()?)
+
+    /// Appends rows.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn push(&mut self, table: &Table) -> Result<(), FrameError> {
+        let columns = table.batch().columns();
+        let mut record = csv::StringRecord::new();
+        for row in 0..table.n_rows() {
+            record.clear();
+            for array in columns {
+                record.push_field(&cell(array, row)?);
+            }
+            self.0.write_record(&record).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Ends the text.
+    ///
+    /// # Errors
+    /// If the sink fails.
+    pub fn finish(mut self) -> Result<(), FrameError> {
+        Ok(self.0.flush()?)
+    }
+}
+
+fn failed(error: csv::Error) -> FrameError {
+    FrameError::Io(std::io::Error::other(error))
 }
 
 /// Returns one value as text; null is empty.

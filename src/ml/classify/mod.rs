@@ -4,6 +4,7 @@
 pub mod bins;
 pub mod boost;
 pub mod calibration;
+mod contributions;
 pub mod forest;
 pub mod gini;
 pub mod lbfgs;

@@ -88,17 +88,24 @@ impl Tree {
         loop {
             match self.nodes[at] {
                 Node::Leaf(leaf) => return self.leaf_values(leaf),
-                Node::Split { feature, threshold, left, right, missing_left } => {
-                    let value = row[feature as usize];
-                    let goes_left = match rule {
-                        _ if value.is_nan() => missing_left,
-                        Rule::AtMost => value <= threshold,
-                        Rule::Below => (value as f32) < (threshold as f32),
-                    };
-                    at = if goes_left { left } else { right } as usize;
-                }
+                Node::Split { .. } => at = self.next(at, row, rule),
             }
         }
+    }
+
+    /// Returns the child of node `at` that a row goes to; of a leaf itself.
+    #[inline]
+    pub fn next(&self, at: usize, row: &[f64], rule: Rule) -> usize {
+        let Node::Split { feature, threshold, left, right, missing_left } = self.nodes[at] else {
+            return at;
+        };
+        let value = row[feature as usize];
+        let goes_left = match rule {
+            _ if value.is_nan() => missing_left,
+            Rule::AtMost => value <= threshold,
+            Rule::Below => (value as f32) < (threshold as f32),
+        };
+        (if goes_left { left } else { right }) as usize
     }
 }
 
