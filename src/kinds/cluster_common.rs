@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::{
     base::canon,
     frame::{
-        Table,
+        Rows, Table,
         table::{float_array, id_of, schema_with_id, segment_array, text_array},
     },
     ml::{
@@ -105,35 +105,62 @@ fn labels_schema(matrix: &SchemaRef) -> SchemaRef {
     Arc::new(schema_with_id(fields, Some(&name)))
 }
 
-/// A matrix with its ids and names.
+/// A matrix with the names of its columns. The ids stay where they are until they are written.
 pub(super) struct Features {
-    pub id_name: String,
-    pub id: ArrayRef,
+    rows: Rows,
     pub names: Vec<String>,
     pub x: Matrix,
 }
 
-/// Reads the `matrix` input.
+/// How much memory clustering takes, beside the matrix.
+pub(super) struct Needs {
+    /// As many matrices more.
+    pub matrices: usize,
+    /// So many bytes a row.
+    pub by_row: usize,
+}
+
+/// Reads the `matrix` input, after taking room for it and for what clustering needs.
 ///
 /// # Errors
-/// If a column is not numeric, or a value is missing, infinite or too large to square: named by id and column.
-pub(super) fn read(ctx: &StageCtx<'_>) -> Result<Features, StageError> {
-    let table = ctx.table("matrix")?;
-    let (id_name, id) = table.id()?;
-    let (names, x) = table.to_matrix()?;
-    let Some(at) = x.data().iter().position(|v| !v.is_finite()) else {
-        return match out_of_scale(&names, &x) {
-            None => Ok(Features { id_name, id, names, x }),
-            Some(fact) => Err(StageError::Data(fact)),
-        };
+/// If there is no room, a column is not numeric, or a value is missing, infinite or too large to square: named by id and
+/// column.
+pub(super) fn read(ctx: &StageCtx<'_>, needs: &Needs) -> Result<Features, StageError> {
+    let rows = ctx.rows("matrix")?;
+    let id = rows.id_name();
+    let names = rows.schema().fields().iter().map(|f| f.name().clone());
+    let names: Vec<String> = names.filter(|name| Some(name) != id.as_ref()).collect();
+    let (n, d) = (rows.n_rows(), names.len());
+    let by_row = (d * size_of::<f64>() * (1 + needs.matrices)).saturating_add(needs.by_row);
+    let what = format!("{n} rows of {d} features in memory");
+    ctx.hold((n as u64).saturating_mul(by_row as u64), &what)?;
+    let mut x = Matrix::zeros(n, d);
+    let read = |chunk: Table| {
+        let (names, part) = chunk.to_matrix()?;
+        check_finite(&chunk, &names, &part)?;
+        Ok((chunk.first_row(), part))
     };
+    rows.fold(None, &ctx.work.pool, read, |(first, part): (usize, Matrix)| {
+        x.data_mut()[first * d..][..part.data().len()].copy_from_slice(part.data());
+        Ok::<_, StageError>(())
+    })?;
+    match out_of_scale(&names, &x) {
+        None => Ok(Features { rows, names, x }),
+        Some(fact) => Err(StageError::Data(fact)),
+    }
+}
+
+fn check_finite(chunk: &Table, names: &[String], x: &Matrix) -> Result<(), StageError> {
+    let Some(at) = x.data().iter().position(|v| !v.is_finite()) else { return Ok(()) };
     let (row, column) = (at / x.n_cols(), at % x.n_cols());
+    let (id_name, id) = chunk.id()?;
     let who = array_value_to_string(&id, row).unwrap_or_default();
     let fact = if x.data()[at].is_nan() { "no value" } else { "an infinite value" };
     Err(StageError::Data(format!(
-        "column `{}` has {fact} for {id_name} {who} (row {row}); \
+        "column `{}` has {fact} for {id_name} {who} (row {}); \
          clustering needs a number in every cell: impute in `transform.fit`, as in `numeric: {{ impute: median }}`",
-        names[column]
+        names[column],
+        chunk.first_row() + row
     )))
 }
 
@@ -197,12 +224,7 @@ pub(super) fn write(
     if let Some(note) = sample_note(&fitted.labels, &scores) {
         ctx.note(note);
     }
-    let columns = vec![
-        (features.id_name.as_str(), features.id.clone()),
-        ("segment", segment_array(fitted.labels.clone())),
-        ("confidence", float_array(fitted.confidence)),
-    ];
-    ctx.write("labels", &Table::new(Some(&features.id_name), columns)?)?;
+    write_labels(ctx, &features.rows, &fitted)?;
     model::write(ctx, format!("cluster.{}", fitted.algorithm), push_model)?;
     let mut params = ctx.raw_params().clone();
     if let (Some(n), Some(params)) = (fitted.figures.micro_clusters, params.as_object_mut()) {
@@ -211,6 +233,28 @@ pub(super) fn write(
     let params = canon::to_string(&params);
     let metrics = metrics(fitted.algorithm, params, &fitted.labels, &scores, &fitted.figures)?;
     ctx.write("metrics", &metrics)
+}
+
+/// Writes `labels` as the ids are read.
+fn write_labels(ctx: &mut StageCtx<'_>, rows: &Rows, fitted: &Fitted) -> Result<(), StageError> {
+    let pool = ctx.work.pool.clone();
+    let labels_of = |chunk: &Table| {
+        let (id_name, id) = chunk.id()?;
+        let own = chunk.first_row()..chunk.first_row() + chunk.n_rows();
+        let columns = vec![
+            (id_name.as_str(), id),
+            ("segment", segment_array(fitted.labels[own.clone()].to_vec())),
+            ("confidence", float_array(fitted.confidence[own].to_vec())),
+        ];
+        Table::new(Some(&id_name), columns)
+    };
+    let mut sink = ctx.table_sink("labels", labels_of(&rows.none())?.schema())?;
+    let ids: Vec<String> = rows.id_name().into_iter().collect();
+    let read = |chunk: Table| Ok::<_, StageError>(labels_of(&chunk)?);
+    rows.fold(Some(&ids), &pool, read, |labels| sink.push_table(&labels))?;
+    let n_rows = sink.finish()?;
+    ctx.set_rows("labels", n_rows);
+    Ok(())
 }
 
 /// Returns what to say where the silhouette is not that of all rows with a segment.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{self as common, Features, Figures, Fitted, Model, Place},
+    kinds::cluster_common::{self as common, Features, Figures, Fitted, Model, Needs, Place},
     ml::{
         Matrix,
         cluster::{
@@ -123,7 +123,7 @@ impl Kind for ClusterDbscan {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
-        let features = common::read(ctx)?;
+        let features = common::read(ctx, &Needs { matrices: 1, by_row: 64 })?;
         let (eps, found) = params.cluster(&features.x, ctx.work)?;
         if let Some(n) = params.sample.filter(|n| *n < features.x.n_rows()) {
             let (of, seed) = (features.x.n_rows(), params.seed);

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{self as common, Figures, Fitted, Model, Place},
+    kinds::cluster_common::{self as common, Figures, Fitted, Model, Needs, Place},
     ml::{
         Matrix,
         cluster::{
@@ -119,7 +119,8 @@ impl Kind for ClusterGmm {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params = ctx.params::<Params>()?.checked();
-        let features = common::read(ctx)?;
+        let by_row = params.k.saturating_mul(size_of::<f64>()).saturating_add(32);
+        let features = common::read(ctx, &Needs { matrices: 1, by_row })?;
         let fitted = gmm::fit(&features.x, &params, ctx.work)?;
         let n_components = fitted.means.n_rows();
         common::note_fewer(ctx, params.k, n_components);

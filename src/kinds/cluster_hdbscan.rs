@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{self as common, Features, Figures, Fitted, Model, Place, in_order},
+    kinds::cluster_common::{
+        self as common, Features, Figures, Fitted, Model, Needs, Place, in_order,
+    },
     ml::{
         Matrix,
         cluster::{
@@ -129,7 +131,7 @@ impl Kind for ClusterHdbscan {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
-        let features = common::read(ctx)?;
+        let features = common::read(ctx, &Needs { matrices: 1, by_row: 128 })?;
         let params = params.checked();
         let found = hdbscan::fit(&features.x, &params, ctx.work)?;
         let places = order::by_size(&found.labels, order::n_clusters(&found.labels));

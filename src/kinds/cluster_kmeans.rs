@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{self as common, Figures, Fitted},
+    kinds::cluster_common::{self as common, Figures, Fitted, Needs},
     ml::{
         Matrix,
         cluster::{
@@ -91,7 +91,7 @@ impl Kind for ClusterKMeans {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let Params { k, n_init, max_iter, tol, seed } = ctx.params()?;
-        let features = common::read(ctx)?;
+        let features = common::read(ctx, &Needs { matrices: 0, by_row: 64 })?;
         let params = KMeansParams { k, n_init, max_iter, tol, seed };
         let fitted = kmeans::fit(&features.x, &params, ctx.work)?;
         let n_clusters = fitted.centroids.n_rows();

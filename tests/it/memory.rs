@@ -137,10 +137,10 @@ fn what_needs_its_table_in_memory_says_how_much_before_it_reads() {
     let with = json!({ "k": 2 });
     let error = run("cluster.hierarchical", &with, &arrivals, &work(1, Some(TIGHT))).unwrap_err();
     let text = error.to_string();
-    let needed = (N_ROWS as u64 * 40 * 8) * 2 + (160 << 20);
+    let needed = N_ROWS as u64 * (40 * 8 * 2 + 64) + (160 << 20);
     assert!(text.contains(&format!("({needed} bytes) of memory")), "{text}");
     assert!(text.contains(&format!("({TIGHT} bytes) allowed")), "{text}");
-    assert!(text.contains("163840 rows of `matrix`") && text.contains("--memory"), "{text}");
+    assert!(text.contains("163840 rows of 40 features") && text.contains("--memory"), "{text}");
 }
 
 /// A column that a stage does not read was counted, and what it keeps of all columns was not.

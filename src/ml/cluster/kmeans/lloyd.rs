@@ -150,17 +150,16 @@ impl WithSimd for Labelling<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) -> usize {
-        let d = self.rows.x.n_cols();
-        let block = &self.rows.blocks[self.b];
+        let mut scratch = Vec::new();
         let mut moves = Vec::new();
-        for (p, &norm) in block.norms.iter().enumerate() {
+        for (p, &norm) in self.rows.blocks[self.b].norms.iter().enumerate() {
             if let Some(drift) = self.drift {
                 self.state.gaps[p] = drift.wear(self.state.gaps[p], norm);
                 if self.state.gaps[p] > 0.0 {
                     continue;
                 }
             }
-            let panel = (block.panel(p, d), norm);
+            let panel = (self.rows.panel((self.b, p), &mut scratch), norm);
             let found = self.search.panel(simd, panel, &self.state.labels[p]);
             if found.calm > 0.0 && self.search.is_usable() {
                 self.state.gaps[p] = found.calm;

@@ -2,10 +2,11 @@
 //! It does not know any centroid.
 //!
 //! Half the bytes of the data, and the only copy that most passes touch. Nothing is decided by these values
-//! alone: see `nearest`.
+//! alone: see `nearest`. Where the run's memory has no room for the copy, each panel is made anew whenever it is looked
+//! at, which gives the same bits and takes longer.
 
 use crate::{
-    base::pool::Pool,
+    base::{memory::Lease, pool::Pool},
     ml::{Matrix, cluster::moments::add, simd},
 };
 
@@ -27,11 +28,13 @@ pub(in crate::ml::cluster) struct Rows<'a> {
     pub(super) blocks: Vec<Block>,
     /// Mean over the columns of their population variances.
     pub(super) mean_variance: f64,
+    /// The room that the panels take in the run's memory.
+    _room: Lease,
 }
 
 /// The panels of some rows.
 pub(super) struct Block {
-    /// For each panel and column the values of sixteen rows; zeros beyond the last row.
+    /// For each panel and column the values of sixteen rows; zeros beyond the last row. Empty where there is no room.
     values: Vec<[f32; LANES]>,
     /// For each panel no less than the largest Euclidean norm of its rows.
     pub(super) norms: Vec<f32>,
@@ -54,10 +57,13 @@ impl<'a> Rows<'a> {
         let ranges = extent.least.iter().zip(&extent.largest).zip(&shift);
         let reach = ranges.fold(0.0, |reach: f64, ((a, b), m)| reach.max(m - a).max(b - m));
         let scale = halves(reach);
+        let mut room = Lease::default();
+        let n_bytes = (x.data().len() * size_of::<f32>()) as u64;
+        let keep = pool.memory().take_more(&mut room, n_bytes, 1) == 1;
         let laid = pool.map(n_blocks, |b| {
             simd::run(
                 #[inline(always)]
-                || lay_out(values_of(x, b), &shift, scale),
+                || lay_out(values_of(x, b), &shift, scale, keep),
             )
         });
         let mut squares = vec![0.0; x.n_cols()];
@@ -68,12 +74,35 @@ impl<'a> Rows<'a> {
         }
         let n_values = x.data().len().max(1);
         let mean_variance = squares.iter().sum::<f64>() / n_values as f64;
-        Rows { x, shift, scale, blocks, mean_variance }
+        Rows { x, shift, scale, blocks, mean_variance, _room: room }
     }
 
     /// Returns the rows of block `b`.
     pub(super) fn range(&self, b: usize) -> std::ops::Range<usize> {
         b * BLOCK_ROWS..((b + 1) * BLOCK_ROWS).min(self.x.n_rows())
+    }
+
+    /// Returns the columns of panel `p` of block `b`, made in `scratch` where they are not kept.
+    #[inline(always)]
+    pub(super) fn panel<'s>(
+        &'s self,
+        (b, p): (usize, usize),
+        scratch: &'s mut Vec<[f32; LANES]>,
+    ) -> &'s [[f32; LANES]] {
+        let d = self.x.n_cols();
+        let kept = &self.blocks[b].values;
+        if !kept.is_empty() {
+            return &kept[p * d..(p + 1) * d];
+        }
+        scratch.clear();
+        scratch.resize(d, [0.0; LANES]);
+        let rows = values_of(self.x, b).chunks(d * LANES).nth(p).unwrap_or_default();
+        for (lane, row) in rows.chunks_exact(d).enumerate() {
+            for ((column, v), m) in scratch.iter_mut().zip(row).zip(&self.shift) {
+                column[lane] = reduce(v - m, self.scale);
+            }
+        }
+        scratch
     }
 
     /// Returns points moved and scaled as the rows are, in full precision.
@@ -88,12 +117,10 @@ impl<'a> Rows<'a> {
     }
 }
 
-impl Block {
-    /// Returns the columns of panel `p`.
-    #[inline(always)]
-    pub(super) fn panel(&self, p: usize, n_cols: usize) -> &[[f32; LANES]] {
-        &self.values[p * n_cols..(p + 1) * n_cols]
-    }
+/// Returns a deviation as the panels have it.
+#[inline(always)]
+fn reduce(deviation: f64, scale: [f64; 2]) -> f32 {
+    (deviation * scale[0] * scale[1]) as f32
 }
 
 fn values_of(x: &Matrix, b: usize) -> &[f64] {
@@ -142,23 +169,25 @@ fn halves(reach: f64) -> [f64; 2] {
     [libm::ldexp(1.0, first), libm::ldexp(1.0, exponent - first)]
 }
 
-/// Returns the panels of some rows, and the sums of squared deviations of their columns.
+/// Returns the panels of some rows, without their values unless these are kept, and the sums of squared deviations of
+/// their columns.
 #[inline(always)]
-fn lay_out(values: &[f64], shift: &[f64], scale: [f64; 2]) -> (Block, Vec<f64>) {
+fn lay_out(values: &[f64], shift: &[f64], scale: [f64; 2], keep: bool) -> (Block, Vec<f64>) {
     let d = shift.len();
     let mut squares = vec![0.0; d];
     let n_panels = (values.len() / d).div_ceil(LANES);
-    let mut out = vec![[0.0; LANES]; n_panels * d];
+    let mut out = vec![[0.0; LANES]; if keep { n_panels * d } else { d }];
     let mut norms = vec![0.0; n_panels];
-    let panels = out.chunks_exact_mut(d).zip(&mut norms).zip(values.chunks(d * LANES));
-    for ((panel, norm), rows) in panels {
+    for (p, (norm, rows)) in norms.iter_mut().zip(values.chunks(d * LANES)).enumerate() {
+        let panel = if keep { &mut out[p * d..(p + 1) * d] } else { out.as_mut_slice() };
+        panel.fill([0.0; LANES]);
         let mut lanes = [0.0_f64; LANES];
         for (lane, row) in rows.chunks_exact(d).enumerate() {
             let columns = panel.iter_mut().zip(&mut squares).zip(shift);
             for (v, ((column, square), m)) in row.iter().zip(columns) {
                 let deviation = v - m;
                 *square += deviation * deviation;
-                column[lane] = (deviation * scale[0] * scale[1]) as f32;
+                column[lane] = reduce(deviation, scale);
             }
         }
         for column in panel.iter() {
@@ -169,6 +198,9 @@ fn lay_out(values: &[f64], shift: &[f64], scale: [f64; 2]) -> (Block, Vec<f64>) 
         let largest = lanes.iter().fold(0.0_f64, |a, b| a.max(*b));
         // What rounding may have taken, and more.
         *norm = (largest.sqrt() * (1.0 + 1e-5) + 1e-30) as f32;
+    }
+    if !keep {
+        out = Vec::new();
     }
     (Block { values: out, norms }, squares)
 }

@@ -6,7 +6,7 @@
 //! trials of a step share a pass, and what is drawn by chance loses nothing by seven digits. Only where they cannot tell
 //! rows apart does double precision go on.
 
-use super::rows::{BLOCK_ROWS, Block, LANES, Rows};
+use super::rows::{BLOCK_ROWS, LANES, Rows};
 use crate::{
     base::pool::Pool,
     ml::{
@@ -75,8 +75,7 @@ impl Chances {
         let points = points::<1>(rows, &[row]);
         self.sums = pool.map_mut(&mut self.blocks, |b, nearest| {
             let mut lowered = vec![[0.0; LANES]; nearest.len()];
-            let block = &rows.blocks[b];
-            let pass = Pass { block, nearest, points: &points, lowered: Some(&mut lowered) };
+            let pass = Pass { rows, b, nearest, points: &points, lowered: Some(&mut lowered) };
             let [sum] = simd::dispatch(pass);
             *nearest = lowered;
             sum
@@ -87,9 +86,9 @@ impl Chances {
     fn potentials(&self, rows: &Rows<'_>, trials: &[usize], pool: &Pool) -> Vec<f64> {
         let groups: Vec<_> = trials.chunks(GROUP).map(|g| points::<GROUP>(rows, g)).collect();
         let sums = pool.map(self.blocks.len(), |b| {
-            let (block, nearest) = (&rows.blocks[b], &self.blocks[b]);
+            let nearest = &self.blocks[b];
             let pass =
-                |points: &Vec<_>| simd::dispatch(Pass { block, nearest, points, lowered: None });
+                |points: &Vec<_>| simd::dispatch(Pass { rows, b, nearest, points, lowered: None });
             groups.iter().flat_map(pass).collect::<Vec<f64>>()
         });
         (0..trials.len()).map(|t| sums.iter().map(|block| block[t]).sum()).collect()
@@ -127,10 +126,11 @@ impl Chances {
 fn points<const Q: usize>(rows: &Rows<'_>, indices: &[usize]) -> Vec<[f32; Q]> {
     let d = rows.x.n_cols();
     let mut points = vec![[0.0; Q]; d];
+    let mut scratch = Vec::new();
     for q in 0..Q {
         let i = indices.get(q).or(indices.first()).copied().unwrap_or(0);
         let (b, i) = (i / BLOCK_ROWS, i % BLOCK_ROWS);
-        let panel = rows.blocks[b].panel(i / LANES, d);
+        let panel = rows.panel((b, i / LANES), &mut scratch);
         points.iter_mut().zip(panel).for_each(|(point, column)| point[q] = column[i % LANES]);
     }
     points
@@ -139,7 +139,8 @@ fn points<const Q: usize>(rows: &Rows<'_>, indices: &[usize]) -> Vec<[f32; Q]> {
 /// Sums the distances of a block's rows to the nearest chosen one or to one of some points, for each point. Writes down
 /// those to the last point.
 struct Pass<'a, const Q: usize> {
-    block: &'a Block,
+    rows: &'a Rows<'a>,
+    b: usize,
     nearest: &'a [[f32; LANES]],
     points: &'a [[f32; Q]],
     lowered: Option<&'a mut [[f32; LANES]]>,
@@ -151,9 +152,10 @@ impl<const Q: usize> WithSimd for Pass<'_, Q> {
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) -> [f64; Q] {
         let mut totals = [[0.0_f64; LANES]; Q];
+        let mut scratch = Vec::new();
         for (p, nearest) in self.nearest.iter().enumerate() {
             let mut least = [[0.0_f32; LANES]; Q];
-            let panel = self.block.panel(p, self.points.len());
+            let panel = self.rows.panel((self.b, p), &mut scratch);
             lower(simd, panel, (self.points, nearest), &mut least);
             for (totals, least) in totals.iter_mut().zip(&least) {
                 for (total, v) in totals.iter_mut().zip(least) {

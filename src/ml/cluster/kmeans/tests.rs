@@ -1,7 +1,10 @@
 //! Hand-worked cases, oracles and degenerate data of `kmeans`. It does not know how the results are stored.
 
 use super::*;
-use crate::ml::cluster::oracle::{blobs, close, document, labels, ordered, x};
+use crate::{
+    base::memory::Memory,
+    ml::cluster::oracle::{blobs, close, document, labels, ordered, x},
+};
 
 fn params(k: usize) -> KMeansParams {
     KMeansParams { k, n_init: 1, max_iter: 300, tol: 1e-4, seed: 0 }
@@ -70,6 +73,19 @@ fn threads_change_no_bit() {
     };
     let one = run(1);
     assert!(one == run(2) && one == run(7));
+}
+
+/// Without room for a copy in single precision the panels are made as they are looked at.
+#[test]
+fn little_memory_changes_no_bit() {
+    let x = blobs(20_003, 3, 4, 9);
+    let run = |memory| {
+        let pool = Pool::new(2).with_memory(Memory::new(memory));
+        let asked = KMeansParams { n_init: 2, max_iter: 8, ..params(5) };
+        let found = fit(&x, &asked, &Work { pool, ..Work::alone(1) }).unwrap();
+        (found.labels, found.inertia.to_bits(), found.centroids, found.iterations)
+    };
+    assert!(run(None) == run(Some(1)));
 }
 
 #[test]
