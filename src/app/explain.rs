@@ -113,6 +113,10 @@ impl Project {
                     false => edge.port.clone(),
                 };
                 scene.givers.insert((stage.name.clone(), input), edge.from.clone());
+                if edge.whole_stage {
+                    let input = format!("{}/{}", edge.port, edge.from);
+                    scene.givers.insert((stage.name.clone(), input), edge.from.clone());
+                }
             }
         }
         for stage in &past.entry.stages {
@@ -135,7 +139,10 @@ fn givers(plan: &Plan) -> BTreeMap<(String, String), String> {
     for instance in plan.graph.node_weights() {
         for edge in &instance.inputs {
             let giver = plan.graph[edge.from].name.clone();
-            givers.insert((instance.name.clone(), edge.key_name()), giver);
+            let names = [Some(edge.key_name()), edge.candidate_key_name()];
+            for name in names.into_iter().flatten() {
+                givers.insert((instance.name.clone(), name), giver.clone());
+            }
         }
     }
     givers

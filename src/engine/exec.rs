@@ -316,8 +316,7 @@ impl Shop<'_> {
         let node = report.node;
         let plan = self.runner.plan;
         let above = |n: NodeIndex| self.scheduler.outputs(n);
-        let ready =
-            settle::ready(&plan.graph[node], &above, self.runner.origin, self.runner.store)?;
+        let ready = settle::ready(plan, node, &above, self.runner.origin, self.runner.store)?;
         report.files = ready.files.iter().map(|f| f.label.clone()).collect();
         report.preimage = Some((ready.key, ready.preimage.clone()));
         let moved_above = self.scheduler.moved_above(node);

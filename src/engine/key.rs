@@ -17,7 +17,8 @@
 //! locale, number of threads, log level, time. A test lists them and holds each against a key.
 //!
 //! Names that an output depends on are part of its input names and so of its key: those of candidates, because a
-//! leaderboard shows them.
+//! leaderboard shows them. It shows their parameters too, and outputs do not tell these: so each candidate is an input of
+//! its own, `candidates/kmeans/k=4`, whose hash is that of its kind and parameters.
 
 use crate::{
     base::{

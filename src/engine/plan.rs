@@ -96,6 +96,12 @@ impl Edge {
             Some(name) => format!("{}/{}.{}", self.port, name, self.output),
         }
     }
+
+    /// Returns the name in keys of what a port that takes whole stages is told of the giver beside its outputs:
+    /// `candidates/kmeans/k=4`.
+    pub fn candidate_key_name(&self) -> Option<String> {
+        self.candidate.as_ref().map(|name| format!("{}/{name}", self.port))
+    }
 }
 
 /// What a person changes for one run without editing the file.

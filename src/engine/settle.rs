@@ -9,9 +9,14 @@ use std::{
 };
 
 use petgraph::graph::NodeIndex;
+use serde_json::json;
 
 use crate::{
-    base::{hash::StageKey, pool::Pool},
+    base::{
+        canon,
+        hash::{ContentHash, StageKey},
+        pool::Pool,
+    },
     engine::{
         event::Event,
         key,
@@ -54,11 +59,13 @@ pub struct Ready {
 /// # Errors
 /// If a source is missing or changes while it is read.
 pub fn ready(
-    instance: &Instance,
+    plan: &Plan,
+    node: NodeIndex,
     above: &Above<'_>,
     origin: &Origin<'_>,
     store: &Store,
 ) -> Result<Ready, StageError> {
+    let instance = &plan.graph[node];
     let files = origin.files(instance, store)?;
     let mut inputs = BTreeMap::new();
     for edge in &instance.inputs {
@@ -66,6 +73,9 @@ pub fn ready(
             .ok_or_else(|| StageError::Internal(format!("`{}` is not done", edge.key_name())))?;
         if let Some(record) = outputs.get(&edge.output) {
             inputs.insert(edge.key_name(), record.hash);
+        }
+        if let Some(name) = edge.candidate_key_name() {
+            inputs.entry(name).or_insert_with(|| description(&plan.graph[edge.from]));
         }
     }
     let preimage = Preimage {
@@ -77,6 +87,12 @@ pub fn ready(
         env: origin.env(instance),
     };
     Ok(Ready { key: key::key(&preimage), preimage, files })
+}
+
+/// Returns the hash of what a port that takes whole stages is told of a stage beside its outputs.
+fn description(instance: &Instance) -> ContentHash {
+    let told = json!({ "kind": instance.kind.name(), "params": keyed_params(instance) });
+    ContentHash::of(canon::to_string(&told).as_bytes())
 }
 
 /// Returns the parameters without those that only say where files lie.
@@ -239,7 +255,7 @@ impl Runner<'_> {
                         list.push(Candidate {
                             name: name.clone(),
                             kind: giver.kind.name().to_string(),
-                            params: giver.params.clone(),
+                            params: keyed_params(giver),
                             ports: BTreeMap::new(),
                         });
                     }
@@ -282,8 +298,7 @@ impl Runner<'_> {
 
     /// Runs an instance again that was found cached, and whatever above it turns out to be gone as well.
     fn rebuild(&self, node: NodeIndex, above: &Above<'_>) -> Result<(), StageError> {
-        let instance = &self.plan.graph[node];
-        let ready = ready(instance, above, self.origin, self.store)?;
+        let ready = ready(self.plan, node, above, self.origin, self.store)?;
         let _lease = loop {
             match self.store.try_lease(&ready.key).map_err(store_error)? {
                 Some(lease) => break lease,
@@ -292,7 +307,10 @@ impl Runner<'_> {
             }
         };
         if let Err(reasons) = lookup(self.store, &ready.key).map_err(store_error)? {
-            (self.events)(Event::Rebuilding { name: &instance.name, reasons: &reasons });
+            (self.events)(Event::Rebuilding {
+                name: &self.plan.graph[node].name,
+                reasons: &reasons,
+            });
             self.try_once(node, &ready, above, &Progress::default())?;
         }
         Ok(())

@@ -125,7 +125,7 @@ fn one(
         return Ok(forecast);
     }
     let above = |n: NodeIndex| done.get(&n).map(|f| f.outputs.clone());
-    let ready = match settle::ready(instance, &above, origin, store) {
+    let ready = match settle::ready(plan, node, &above, origin, store) {
         Ok(ready) => ready,
         Err(error) => {
             forecast.standing = Standing::Blocked;

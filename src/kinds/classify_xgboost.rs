@@ -88,6 +88,7 @@ static PARAMS: &[Param] = &[
         "balanced: all classes weigh the same, however many rows they have",
     ),
     TARGET,
+    SAMPLE,
     TEST_SHARE,
     FOLDS,
     CALIBRATE,

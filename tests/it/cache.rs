@@ -75,6 +75,26 @@ fn a_parameter_runs_its_instance_and_what_it_changes() {
 
 /// A parameter that is removed falls back to its default and must be noticed (as it was not in a peer, whose lock
 /// file only compared parameters that were still named).
+/// A leaderboard shows its candidates' parameters. One that changed no output of the candidate (a depth that no tree reaches)
+/// left the old one in the leaderboard.
+#[test]
+fn a_leaderboard_shows_the_parameters_of_now() {
+    let project = Project::small();
+    project.edit("{ trees: 5,", "{ trees: 5, max_depth: 90,");
+    project.run();
+    project.edit("max_depth: 90", "max_depth: 91");
+    let again = project.run();
+    assert_eq!(in_state(&again, "ran"), ["forest", "champion"]);
+    let reason = &stage(&again, "champion")["reasons"][0];
+    assert_eq!(
+        (&reason["code"], &reason["name"]),
+        (&"input-changed".into(), &"candidates/forest".into())
+    );
+    let board = project.say(&["cat", "champion.leaderboard", "--json"]).expect(0).json();
+    assert!(board.to_string().contains("max_depth\\\":91"), "{board}");
+    assert_eq!(project.run()["counts"]["ran"], 0);
+}
+
 #[test]
 fn a_removed_parameter_is_noticed() {
     let project = Project::small();

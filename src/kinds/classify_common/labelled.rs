@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{on_port, params::can_be_target};
 use crate::{
     frame::{FrameError, Table, table::type_word},
-    stage::{ctx::StageCtx, error::StageError},
+    stage::error::StageError,
 };
 
 /// More distinct values than this are not classes (an id, a free text).
@@ -49,12 +49,12 @@ pub struct Labelled {
 /// # Errors
 /// If neither or both of labels and target are given, ids do not match, or there are fewer than two classes.
 pub fn labelled(
-    ctx: &StageCtx<'_>,
     table: &Table,
+    labels: Option<&Table>,
     target: Option<&str>,
 ) -> Result<Labelled, StageError> {
-    let labelled = match (ctx.optional_table("labels")?, target) {
-        (Some(labels), None) => by_labels(table, &labels)?,
+    let labelled = match (labels, target) {
+        (Some(labels), None) => by_labels(table, labels)?,
         (None, Some(target)) => by_target(table, target)?,
         _ => {
             let text = "give exactly one of the input `labels` and the parameter `target`";
@@ -146,7 +146,7 @@ fn join(table: &Table, labels: &Table) -> Result<Option<Vec<usize>>, StageError>
     }
 }
 
-fn texts(ids: &ArrayRef) -> Result<ArrayRef, StageError> {
+pub(super) fn texts(ids: &ArrayRef) -> Result<ArrayRef, StageError> {
     Ok(compute::cast(ids, &DataType::Utf8).map_err(FrameError::from)?)
 }
 

@@ -2,6 +2,7 @@
 //! the model as a table. It does not know any algorithm.
 //!
 //! - [`params`]: the common parameters and their checks.
+//! - `sample`: the rows to learn from, all or some.
 //! - [`labelled`]: which row belongs to which class.
 //! - [`stage`]: the run itself, from inputs to outputs.
 //! - [`judge`]: metrics, confusion and importance as tables.
@@ -13,6 +14,7 @@ pub mod judge;
 pub mod labelled;
 pub mod nodes;
 pub mod params;
+mod sample;
 pub mod stage;
 pub mod xgboost_json;
 

@@ -27,6 +27,14 @@ pub const TARGET: Param = Param::optional(
      without a value are left out",
 );
 
+/// `sample`.
+pub const SAMPLE: Param = Param::optional(
+    "sample",
+    Shape::int_from(2),
+    "learn from and judge by only so many rows, drawn at random; all rows if not given. Then a table of any length \
+     needs no more memory than these",
+);
+
 /// `test_share`.
 pub const TEST_SHARE: Param = Param::with_default(
     "test_share",
@@ -74,6 +82,8 @@ pub const SEED: Param = Param::with_default(
 pub struct Common {
     /// The column that holds the class; `None`: labels are connected.
     pub target: Option<String>,
+    /// Rows to learn from and judge by; all if absent.
+    pub sample: Option<usize>,
     /// Share of rows held out.
     pub test_share: f64,
     /// Folds of the cross-validation.
@@ -89,8 +99,9 @@ pub struct Common {
     categorical: Option<CategoricalSettings>,
 }
 
-const COMMON: [&str; 10] = [
+const COMMON: [&str; 11] = [
     "target",
+    "sample",
     "test_share",
     "folds",
     "calibrate",

@@ -9,6 +9,7 @@ use super::{
     labelled::{self, Labelled},
     on_port,
     params::Common,
+    sample,
 };
 use crate::{
     base::pool::CHUNK_ROWS,
@@ -84,8 +85,9 @@ pub fn run(
     common: &Common,
     settings: &Settings,
 ) -> Result<(), StageError> {
-    let table = ctx.table("table")?;
-    let labelled = labelled::labelled(ctx, &table, common.target.as_deref())?;
+    let (table, labels) = sample::inputs(ctx, common.sample, common.seed)?;
+    let labelled = labelled::labelled(&table, labels.as_ref(), common.target.as_deref())?;
+    drop(labels);
     labelled.notes.iter().for_each(|note| ctx.note(note));
     let calibrate = common.calibrate().map(|method| (method, common.seed));
     let data = Data { table: &table, labelled: &labelled, settings, calibrate, work: ctx.work };

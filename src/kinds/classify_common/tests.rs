@@ -3,6 +3,7 @@
 mod classes;
 mod models;
 mod odd;
+mod sampled;
 
 use std::{collections::BTreeMap, sync::Arc};
 
