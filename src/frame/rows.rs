@@ -187,6 +187,35 @@ impl Rows {
         Ok(())
     }
 
+    /// Reads the last rows, at most `n_rows`.
+    ///
+    /// # Errors
+    /// If the file is damaged.
+    pub fn tail(&self, n_rows: usize) -> Result<Table, FrameError> {
+        let (mut groups, mut held) = (Vec::new(), 0);
+        for (i, group) in self.metadata.metadata().row_groups().iter().enumerate().rev() {
+            if held >= n_rows {
+                break;
+            }
+            groups.insert(0, i);
+            held += usize::try_from(group.num_rows()).unwrap_or(0);
+        }
+        let (skipped, taken) = (held.saturating_sub(n_rows), n_rows.min(held));
+        let metadata = self.metadata.clone();
+        let batches = match &self.origin {
+            Origin::File(open) => part(
+                ParquetRecordBatchReaderBuilder::new_with_metadata(open()?, metadata),
+                (groups, skipped, taken),
+            ),
+            Origin::Memory(bytes) => part(
+                ParquetRecordBatchReaderBuilder::new_with_metadata(bytes.clone(), metadata),
+                (groups, skipped, taken),
+            ),
+        }?;
+        let table = Table::from_batches(self.schema(), &batches)?;
+        Ok(table.at_row(self.n_rows - taken))
+    }
+
     fn choose(&self, columns: Option<&[String]>) -> Result<Chosen, FrameError> {
         let schema = self.schema();
         let Some(names) = columns else {
@@ -249,6 +278,15 @@ impl Rows {
         };
         Ok(builder.build()?)
     }
+}
+
+/// Reads some rows of some row groups.
+fn part<R: ::parquet::file::reader::ChunkReader + 'static>(
+    builder: ParquetRecordBatchReaderBuilder<R>,
+    (groups, skipped, taken): (Vec<usize>, usize, usize),
+) -> Result<Vec<RecordBatch>, FrameError> {
+    let builder = builder.with_row_groups(groups).with_offset(skipped).with_limit(taken);
+    decoding(|| builder.with_batch_size(taken.max(1)).build()?.map(|b| Ok(b?)).collect())
 }
 
 fn checked<R: ::parquet::file::reader::ChunkReader>(
