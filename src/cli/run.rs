@@ -88,7 +88,8 @@ fn show(
     // Where nothing ran there is no news, and one line says so.
     let is_news = context.verbose || outcome.reports.iter().any(|r| r.state == State::Ran);
     if !context.quiet && is_news && outcome.run.is_some() {
-        let summary = report::summary::render(&project.store()?, outcome, &context.out);
+        let summary =
+            report::summary::render(&project.store()?, outcome, context.verbose, &context.out);
         if !summary.is_empty() {
             context.say("\n");
             context.print(&summary);

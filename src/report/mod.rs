@@ -17,6 +17,7 @@ pub mod live;
 pub mod outlook;
 pub mod plain;
 pub mod reproduction;
+pub mod skim;
 pub mod style;
 pub mod summary;
 pub mod unchanged;

@@ -1,4 +1,4 @@
-//! What a person sees at the end of a run: the chosen clustering, the segments, the classifiers' scores.
+//! What a person sees at the end of a run: the data, the chosen clustering, the segments, the classifiers' scores.
 //! It finds them by the kinds of the stages, not by their names, and shows nothing where there is nothing.
 
 use arrow::array::Array;
@@ -9,6 +9,7 @@ use crate::{
     frame::Table,
     report::{
         grid::{Align, Cell, Grid, cut},
+        skim::Profile,
         style::{Style, Tone, count, width},
     },
     store::Store,
@@ -29,9 +30,9 @@ const MAX_CLASSIFIERS: usize = 6;
 /// Losers named beside the chosen clustering.
 const N_LOSERS: usize = 2;
 
-/// Returns the summary of a run, empty if the pipeline has no such stages.
-pub fn render(store: &Store, outcome: &Outcome, style: &Style) -> String {
-    let mut out = String::new();
+/// Returns the summary of a run, empty if the pipeline has no such stages; `in_full` tells of every column of the data.
+pub fn render(store: &Store, outcome: &Outcome, in_full: bool, style: &Style) -> String {
+    let mut out = data(store, outcome, in_full, style).unwrap_or_default();
     let sections: [(&str, &str, Section); 3] = [
         ("select.clustering", "leaderboard", clustering),
         ("segments.profile", "summary", segments),
@@ -52,6 +53,27 @@ pub fn render(store: &Store, outcome: &Outcome, style: &Style) -> String {
         }
     }
     out
+}
+
+/// What is in the table that the first profile describes.
+fn data(store: &Store, outcome: &Outcome, in_full: bool, style: &Style) -> Option<String> {
+    let report = outcome.reports.iter().find(|r| r.kind == "eda.profile")?;
+    let table = |port: &str| {
+        let output = report.outputs.get(port)?;
+        read_table(store, &output.hash, &output.ext).ok()
+    };
+    let profile = Profile {
+        columns: table("columns")?,
+        histograms: table("histograms")?,
+        alerts: table("alerts")?,
+    };
+    let lines = profile.lines(WIDTH - INDENT, in_full, style)?;
+    let mut out = named("data", &lines, style);
+    if let Some(page) = report.outputs.get("report") {
+        out.push_str(&page_line(&outcome.plan.pipeline, &report.name, &page.ext, style));
+    }
+    out.push('\n');
+    Some(out)
 }
 
 type Section = fn(&Table, &Style) -> Option<String>;
