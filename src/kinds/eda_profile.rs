@@ -81,7 +81,7 @@ static PARAMS: &[Param] = &[
         "redact",
         Shape::Bool,
         "false",
-        "leave out every raw value: levels, most frequent values, minimum and maximum, first rows, and \
+        "leave out every raw value: levels, most frequent and extreme values, first and last rows, and \
          percentiles with fewer than 10 rows beyond them",
     ),
 ];
@@ -98,7 +98,8 @@ static OUTPUTS: &[FixedOutput] = &[
         name: "columns",
         ty: PortType::Table,
         help: "one row a column: counts, moments, quantiles (ddof 1, linear, bias-corrected, as pandas; over finite \
-               values; dates in days since 1970-01-01)",
+               values; dates in days since 1970-01-01); outliers by 1.5 interquartile ranges, and by a modified z-score \
+               above 3.5 (MAD)",
     },
     FixedOutput {
         name: "histograms",
@@ -125,7 +126,7 @@ impl Kind for EdaProfile {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn about(&self) -> &'static str {
@@ -180,8 +181,10 @@ impl Kind for EdaProfile {
         ctx.write("correlations", &correlations::table(&columns, &pairs)?)?;
         ctx.write("alerts", &alerts::table(&columns, &alerts)?)?;
         let head = ctx.head("table", page::HEAD_ROWS)?;
+        let tail = rows.tail(page::HEAD_ROWS)?;
         let profile = Profile {
             head: &head,
+            tail: &tail,
             n_rows,
             columns: &columns,
             pairs: &pairs,

@@ -136,7 +136,7 @@ impl Kind for SegmentsProfile {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn about(&self) -> &'static str {

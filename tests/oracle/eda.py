@@ -40,12 +40,16 @@ def describe(s):
     top = s.value_counts().reset_index()
     top.columns = ["value", "count"]
     top = top.sort_values(["count", "value"], ascending=[False, True]).iloc[0]
+    known = s.dropna()
+    mad = stats.median_abs_deviation(known)
+    far = 0.6745 * (known - known.median()).abs() / mad > 3.5
     return {"count": int(s.count()), "missing": int(s.isna().sum()), "distinct": int(s.nunique()),
             "mean": none(s.mean()), "std": none(s.std()), "min": none(s.min()), "max": none(s.max()),
             "quantiles": [none(s.quantile(q)) for q in QUANTILES],
             "skewness": none(s.skew()), "kurtosis": none(s.kurt()),
             "zeros": int((s == 0).sum()), "negatives": int((s < 0).sum()),
-            "outliers_iqr": int(((s < low) | (s > high)).sum()), "top_count": int(top["count"])}
+            "outliers_iqr": int(((s < low) | (s > high)).sum()), "top_count": int(top["count"]),
+            "mad": none(mad), "outliers_mad": int(far.sum())}
 
 
 def histogram(s, bins):

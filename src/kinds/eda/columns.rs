@@ -1,6 +1,8 @@
 //! One column of a table, described. Dates and times are numbers of days since 1970-01-01 here.
 //! It does not know what other columns say.
 
+use std::ops::Range;
+
 use arrow::{
     array::{Array, ArrayRef, AsArray, StringArray},
     compute,
@@ -49,6 +51,17 @@ pub struct Column {
     pub spread: Option<Spread>,
     /// Histograms of numbers and dates.
     pub shape: Shape,
+    /// How many rows without a value there are in each of up to [`BLOCKS`] equal stretches of rows; empty if there are none.
+    pub gaps: Vec<usize>,
+}
+
+/// Stretches of rows that missing values are counted in.
+pub const BLOCKS: usize = 60;
+
+/// Returns the stretches that `n_rows` are cut into.
+pub fn blocks(n_rows: usize) -> Vec<Range<usize>> {
+    let n = BLOCKS.min(n_rows);
+    (0..n).map(|b| n_rows * b / n..n_rows * (b + 1) / n).collect()
 }
 
 /// The values of a column, by what can be computed of them.
@@ -100,7 +113,20 @@ pub struct Spread {
     pub negatives: usize,
     /// How many lie more than 1.5 interquartile ranges outside the quartiles.
     pub outliers_iqr: usize,
+    /// Median of the absolute deviations from the median.
+    pub mad: f64,
+    /// How many have a modified z-score above 3.5: 0.6745 of the deviation from the median, in MADs. None do if that is 0.
+    ///
+    /// Iglewicz and Hoaglin, "How to detect and handle outliers" (1993).
+    pub outliers_mad: usize,
+    /// The smallest different values, ascending, and how often each occurs.
+    pub smallest: Vec<(f64, usize)>,
+    /// The largest ones, descending.
+    pub largest: Vec<(f64, usize)>,
 }
+
+/// How many of the smallest and of the largest values are told.
+const EXTREMES: usize = 5;
 
 impl Column {
     /// Describes the column `name`. Of a column of more than [`EXACT_ROWS`] rows all figures are exact, but the values that
@@ -123,6 +149,7 @@ impl Column {
             values: Values::Other,
             spread: None,
             shape: Shape::default(),
+            gaps: gaps(array.len(), array.null_count(), |row| array.is_null(row)),
         };
         match array.data_type() {
             DataType::Utf8 => column.set_texts(array.as_string::<i32>(), drawing),
@@ -235,6 +262,7 @@ impl Column {
         let whole = array.data_type().is_integer();
         let values = table.floats(&self.name)?;
         self.missing = values.iter().filter(|v| v.is_nan()).count();
+        self.gaps = gaps(values.len(), self.missing, |row| values[row].is_nan());
         self.infinite = values.iter().filter(|v| v.is_infinite()).count();
         let step = drawing.step(values.len());
         let order = match step {
@@ -329,7 +357,17 @@ fn spread(sorted: &[f64]) -> Spread {
     let up_to = |edge: f64| sorted.partition_point(|v| *v <= edge);
     let outliers_iqr =
         if sorted.is_empty() { 0 } else { below(q1 - fence) + (sorted.len() - up_to(q3 + fence)) };
+    let mad = mad(sorted, quantiles[3]);
+    let far = 3.5 / 0.6745 * mad;
+    let outliers_mad = match far > 0.0 {
+        true => below(quantiles[3] - far) + (sorted.len() - up_to(quantiles[3] + far)),
+        false => 0,
+    };
     Spread {
+        mad,
+        outliers_mad,
+        smallest: extremes(sorted, false),
+        largest: extremes(sorted, true),
         moments: moments(sorted),
         min: sorted.first().copied().unwrap_or(f64::NAN),
         quantiles,
@@ -338,6 +376,55 @@ fn spread(sorted: &[f64]) -> Spread {
         negatives: below(0.0),
         outliers_iqr,
     }
+}
+
+/// Returns the median absolute deviation of ascending values from their median; NaN without any. Deviations are met in order,
+/// walking outwards from the median, so that they need not be sorted.
+fn mad(sorted: &[f64], median: f64) -> f64 {
+    let n = sorted.len();
+    let (mut left, mut right) = (sorted.partition_point(|v| *v < median), 0);
+    right += left;
+    let (mut last, mut middle) = (f64::NAN, f64::NAN);
+    for _ in 0..n / 2 + 1 {
+        let below = left.checked_sub(1).map_or(f64::INFINITY, |i| median - sorted[i]);
+        let above = sorted.get(right).map_or(f64::INFINITY, |v| v - median);
+        (last, middle) = (middle, below.min(above));
+        if below < above {
+            left -= 1;
+        } else {
+            right += 1;
+        }
+    }
+    match n {
+        0 => f64::NAN,
+        n if n % 2 == 0 => last + (middle - last) * 0.5,
+        _ => middle,
+    }
+}
+
+/// Returns the first, or last, different values of ascending ones, outermost first.
+fn extremes(sorted: &[f64], from_the_end: bool) -> Vec<(f64, usize)> {
+    let (mut rest, mut found) = (sorted, Vec::new());
+    while found.len() < EXTREMES {
+        let Some(value) = (if from_the_end { rest.last() } else { rest.first() }).copied() else {
+            break;
+        };
+        let before = rest.len();
+        rest = match from_the_end {
+            true => &rest[..rest.partition_point(|v| *v < value)],
+            false => &rest[rest.partition_point(|v| *v <= value)..],
+        };
+        found.push((value, before - rest.len()));
+    }
+    found
+}
+
+/// Counts rows without a value by stretch.
+fn gaps(n_rows: usize, missing: usize, is_missing: impl Fn(usize) -> bool) -> Vec<usize> {
+    if missing == 0 {
+        return Vec::new();
+    }
+    blocks(n_rows).into_iter().map(|rows| rows.filter(|&row| is_missing(row)).count()).collect()
 }
 
 /// How many of plus and minus infinity occur.
@@ -377,6 +464,36 @@ mod tests {
         assert_eq!((spread.zeros, spread.negatives, spread.outliers_iqr), (2, 1, 2));
         assert_eq!((spread.min, spread.max, spread.quantiles[3]), (-2.0, 100.0, 0.5));
         assert_eq!(x.top, Some(("0".to_string(), 2)));
+        // Deviations from 0.5 are 0.5, 0.5, 0.5, 0.5, 2.5 and 99.5.
+        assert_eq!((spread.mad, spread.outliers_mad), (0.5, 1));
+        assert_eq!(spread.smallest, [(-2.0, 1), (0.0, 2), (1.0, 2), (100.0, 1)]);
+        assert_eq!(spread.largest, [(100.0, 1), (1.0, 2), (0.0, 2), (-2.0, 1)]);
+        assert_eq!(x.gaps, [0, 0, 0, 1, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn deviations_have_the_median_that_sorting_finds() {
+        let mut rng = crate::ml::rng::Rng::new(1);
+        for n in 0..40 {
+            let mut values: Vec<f64> = (0..n).map(|_| rng.below(12) as f64 / 4.0).collect();
+            values.sort_unstable_by(f64::total_cmp);
+            let median = quantile(&values, 0.5);
+            let mut away: Vec<f64> = values.iter().map(|v| (v - median).abs()).collect();
+            away.sort_unstable_by(f64::total_cmp);
+            let (found, expected) = (mad(&values, median), quantile(&away, 0.5));
+            assert!(
+                found == expected || n == 0 && found.is_nan(),
+                "{values:?}: {found} {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn long_columns_count_gaps_in_stretches() {
+        let x =
+            describe(float_array((0..600).map(|i| if i < 15 { f64::NAN } else { 1.0 }).collect()));
+        assert_eq!((x.gaps.len(), x.gaps[0], x.gaps[1], x.gaps[2]), (60, 10, 5, 0));
+        assert!(describe(float_array(vec![1.0])).gaps.is_empty());
     }
 
     #[test]

@@ -37,6 +37,9 @@ pub fn schema() -> Schema {
     let mut fields = [text.as_slice(), &counts, &figures, &extra].concat();
     fields.push(Field::new("top", DataType::Utf8, true));
     fields.push(Field::new("top_count", DataType::Int64, true));
+    fields.push(Field::new("infinite", DataType::Int64, true));
+    fields.push(Field::new("mad", DataType::Float64, true));
+    fields.push(Field::new("outliers_mad", DataType::Int64, true));
     schema_with_id(fields, None)
 }
 
@@ -69,6 +72,9 @@ pub fn table(columns: &[Column], redact: bool) -> Result<Table, FrameError> {
     out.push(("top", opt_text_array(shown)));
     let top_counts = tops.iter().map(|top| top.map(|top| top.1 as i64));
     out.push(("top_count", Arc::new(Int64Array::from_iter(top_counts))));
+    out.push(("infinite", count(|c| c.infinite)));
+    out.push(("mad", float_array(columns.iter().map(|c| mad(c, redact)).collect())));
+    out.push(("outliers_mad", extra(|s| s.outliers_mad)));
     Table::new(None, out)
 }
 
@@ -96,6 +102,13 @@ pub fn figures(column: &Column, redact: bool) -> [f64; 13] {
     }
     // Sums of the widest numbers overflow; an infinite figure tells nothing.
     row.map(|v| if v.is_finite() { v } else { f64::NAN })
+}
+
+/// Returns the median absolute deviation of a number column; NaN where it is not defined or not to be told.
+pub fn mad(column: &Column, redact: bool) -> f64 {
+    let few = |spread: &&Spread| !redact || spread.moments.count as f64 >= CROWD;
+    let mad = counted(column).filter(few).map_or(f64::NAN, |spread| spread.mad);
+    if mad.is_finite() { mad } else { f64::NAN }
 }
 
 /// Zeros, negatives and outliers mean something for numbers only.

@@ -7,6 +7,7 @@ pub mod correlations;
 pub mod dates;
 pub mod figures;
 pub mod findings;
+pub mod gaps;
 pub mod histograms;
 pub mod page;
 pub mod yaml;

@@ -11,13 +11,13 @@ use crate::{
             alerts::{Alert, Severity},
             columns::{Column, Values},
             correlations::{Method, Pair},
-            figures, histograms,
+            figures, gaps, histograms,
         },
         page::{self, Bar, Heat, chart, number, scale},
     },
 };
 
-/// Rows shown of the data.
+/// Rows shown of the data's beginning, and as many of its end.
 pub const HEAD_ROWS: usize = 10;
 /// Columns shown of the data, and in a heat map: those of wide tables are still in the artifacts.
 const MOST_SHOWN: usize = 40;
@@ -30,6 +30,8 @@ const LEVELS_DRAWN: usize = 8;
 pub struct Profile<'a> {
     /// The first rows of the table.
     pub head: &'a Table,
+    /// The last ones.
+    pub tail: &'a Table,
     /// How many it has.
     pub n_rows: usize,
     /// Its columns in order.
@@ -57,7 +59,7 @@ impl Profile<'_> {
         body.push_str(&self.missing());
         body.push_str(&self.correlations());
         body.push_str(&self.column_cards());
-        body.push_str(&self.head()?);
+        body.push_str(&self.rows()?);
         Ok(page::document("Data profile", &subtitle, &body))
     }
 
@@ -128,8 +130,19 @@ impl Profile<'_> {
             class: String::new(),
         };
         let bars: Vec<Bar> = gaps.iter().take(MOST_SHOWN).map(bar).collect();
-        let content = format!("<div class=\"card\">{}</div>", page::bars(&bars));
-        let lead = format!("{} of {} columns have gaps.", gaps.len(), self.columns.len());
+        let mut content = format!("<div class=\"card\">{}</div>\n", page::bars(&bars));
+        let mut lead = format!("{} of {} columns have gaps.", gaps.len(), self.columns.len());
+        // In the order of the table: gaps that come together stand side by side.
+        gaps.truncate(MOST_SHOWN);
+        gaps.sort_by_key(|gap| self.columns.iter().position(|column| column.name == gap.name));
+        if let Some(svg) = gaps::svg(&gaps, self.n_rows) {
+            lead.push_str(
+                " The picture shows in which rows, from the first at the top; darker is more.",
+            );
+            content.push_str(&format!(
+                "<div class=\"card after\"><div class=\"wide\" tabindex=\"0\">{svg}</div></div>\n"
+            ));
+        }
         page::section("missing", "Missing values", &lead, &content)
     }
 
@@ -138,15 +151,14 @@ impl Profile<'_> {
         for (method, heading) in [
             (Method::Spearman, "Spearman, between numbers"),
             (Method::CramersV, "Cramér's V, between categories"),
+            (Method::Pearson, "Pearson, between numbers"),
         ] {
             let shown = self.most_correlated(method);
             if shown.len() < 2 {
                 continue;
             }
-            let names: Vec<String> = shown
-                .iter()
-                .map(|&i| page::value_within(&self.columns[i].name, page::LONGEST_HEAD))
-                .collect();
+            let names: Vec<&str> = shown.iter().map(|&i| self.columns[i].name.as_str()).collect();
+            let names = page::heads(&names, page::LONGEST_HEAD);
             let heat = Heat { rows: &names, columns: &names, upright: true };
             let n = self.columns.len();
             let mut grid = vec![f64::NAN; n * n];
@@ -166,7 +178,7 @@ impl Profile<'_> {
         if out.is_empty() {
             return out;
         }
-        let lead = "Over the rows where both have a value. Pearson's figures are in the artifact.";
+        let lead = "Over the rows where both have a value.";
         page::section(
             "correlations",
             "Correlations",
@@ -311,7 +323,12 @@ impl Profile<'_> {
                     ("zeros", count(spread.zeros)),
                     ("negative", count(spread.negatives)),
                     ("IQR outliers", count(spread.outliers_iqr)),
+                    ("MAD", number::figure(figures::mad(column, self.settings.redact))),
+                    ("MAD outliers", count(spread.outliers_mad)),
                 ]);
+                if column.infinite > 0 {
+                    rows.push(("infinite", count(column.infinite)));
+                }
             }
             (Values::Date { with_time, .. }, _) => {
                 let date = |days| number::date(days, *with_time);
@@ -326,7 +343,8 @@ impl Profile<'_> {
             (Values::Boolean { .. }, Some(_)) => rows.push(("true", number::percent(mean))),
             _ => {}
         }
-        if let (Values::Number { .. }, Some((_, n)), false) =
+        // Where every value is another one, none is frequent.
+        if let (Values::Number { .. }, Some((_, n @ 2..)), false) =
             (&column.values, &column.top, column.is_id)
         {
             rows.push(("most frequent", number::count(*n)));
@@ -337,42 +355,91 @@ impl Profile<'_> {
                 format!("<div><dt>{name}</dt><dd>{}</dd></div>\n", page::escape(figure))
             })
             .collect();
-        format!("<dl class=\"figures\">\n{items}</dl>\n")
+        format!("<dl class=\"figures\">\n{items}</dl>\n{}", self.extremes(column))
     }
 
-    fn head(&self) -> Result<String, FrameError> {
+    /// The smallest and the largest values, which are somebody's.
+    fn extremes(&self, column: &Column) -> String {
+        let Some(spread) = column.spread.as_ref().filter(|_| !self.settings.redact) else {
+            return String::new();
+        };
+        let show = |value: f64| match column.values {
+            Values::Date { with_time, .. } => number::date(value, with_time),
+            _ => number::figure(value),
+        };
+        if column.is_id || matches!(column.values, Values::Boolean { .. }) {
+            return String::new();
+        }
+        let list = |values: &[(f64, usize)]| -> String {
+            let one = |(value, n): &(f64, usize)| {
+                let times = if *n > 1 {
+                    format!(" <span class=\"soft\">×{}</span>", number::count(*n))
+                } else {
+                    String::new()
+                };
+                format!("<span class=\"id\">{}{times}</span>", page::escape(&show(*value)))
+            };
+            values.iter().map(one).collect()
+        };
+        if spread.smallest.is_empty() {
+            return String::new();
+        }
+        format!(
+            "<dl class=\"facts\"><div><dt>smallest</dt><dd>{}</dd></div><div><dt>largest</dt><dd>{}</dd></div></dl>\n",
+            list(&spread.smallest),
+            list(&spread.largest)
+        )
+    }
+
+    fn rows(&self) -> Result<String, FrameError> {
         if self.settings.redact {
             let lead = "Raw values are left out (<code>redact: true</code>).";
-            return Ok(page::section("head", "First rows", lead, ""));
+            return Ok(page::section("rows", "First and last rows", lead, ""));
         }
-        let rows = self.head.n_rows().min(HEAD_ROWS);
-        if rows == 0 || self.columns.is_empty() {
+        if self.n_rows == 0 || self.columns.is_empty() {
             return Ok(String::new());
         }
+        let mut out = self.some_rows(self.head, 0)?;
+        // What the first rows have shown already is not shown again.
+        let behind = self.n_rows - self.tail.n_rows();
+        let skipped = HEAD_ROWS.min(self.n_rows).saturating_sub(behind);
+        let tail: Vec<usize> = (skipped..self.tail.n_rows()).collect();
+        if !tail.is_empty() {
+            out.push_str("<div class=\"after\">");
+            out.push_str(&self.some_rows(&self.tail.take(&tail)?, behind + skipped)?);
+            out.push_str("</div>\n");
+        }
+        if self.columns.len() > MOST_SHOWN {
+            out.push_str(&note(&format!(
+                "The first {MOST_SHOWN} of {} columns.",
+                self.columns.len()
+            )));
+        }
+        Ok(page::section("rows", "First and last rows", "", &out))
+    }
+
+    /// A table of raw values, of which the first is that of row `first`.
+    fn some_rows(&self, table: &Table, first: usize) -> Result<String, FrameError> {
         let options = FormatOptions::default().with_null("");
         let shown = &self.columns[..self.columns.len().min(MOST_SHOWN)];
-        let mut cells = vec![Vec::with_capacity(shown.len()); rows];
+        let mut cells: Vec<Vec<String>> = (first..first + table.n_rows())
+            .map(|row| vec![format!("<span class=\"soft\">{}</span>", number::count(row))])
+            .collect();
         for column in shown {
-            let array = self.head.column(&column.name)?;
+            let array = table.column(&column.name)?;
             let formatter = ArrayFormatter::try_new(array.as_ref(), &options)?;
             for (row, line) in cells.iter_mut().enumerate() {
                 let text = formatter.value(row).to_string();
                 line.push(if array.is_null(row) { String::new() } else { page::value(&text) });
             }
         }
-        let names: Vec<String> = shown.iter().map(|c| page::cut(&c.name, 24)).collect();
-        let heads: Vec<&str> = names.iter().map(String::as_str).collect();
-        let numeric: Vec<bool> =
-            shown.iter().map(|c| matches!(c.values, Values::Number { .. })).collect();
-        let mut out = page::table(&heads, &numeric, &cells);
-        if shown.len() < self.columns.len() {
-            out.push_str(&note(&format!(
-                "The first {} of {} columns.",
-                shown.len(),
-                self.columns.len()
-            )));
-        }
-        Ok(page::section("head", "First rows", "", &out))
+        let names: Vec<&str> = shown.iter().map(|c| c.name.as_str()).collect();
+        let names = page::cut_apart(&names, page::LONGEST_HEAD);
+        let mut heads = vec!["row"];
+        heads.extend(names.iter().map(String::as_str));
+        let mut numeric = vec![true];
+        numeric.extend(shown.iter().map(|c| matches!(c.values, Values::Number { .. })));
+        Ok(page::table(&heads, &numeric, &cells))
     }
 }
 

@@ -95,7 +95,7 @@ fn figures_agree_with_pandas() {
     for (row, name) in ["normal", "spend", "visits", "tiny"].into_iter().enumerate() {
         let expected = &oracle["columns"][name];
         assert_eq!(text(&columns, "column", row), name);
-        for figure in ["mean", "std", "min", "max", "skewness", "kurtosis"] {
+        for figure in ["mean", "std", "min", "max", "skewness", "kurtosis", "mad"] {
             assert_near(
                 float(&columns, figure, row),
                 &expected[figure],
@@ -105,9 +105,16 @@ fn figures_agree_with_pandas() {
         for (i, q) in ["p01", "p05", "p25", "p50", "p75", "p95", "p99"].into_iter().enumerate() {
             assert_near(float(&columns, q, row), &expected["quantiles"][i], &format!("{name} {q}"));
         }
-        for count in
-            ["count", "missing", "distinct", "zeros", "negatives", "outliers_iqr", "top_count"]
-        {
+        for count in [
+            "count",
+            "missing",
+            "distinct",
+            "zeros",
+            "negatives",
+            "outliers_iqr",
+            "top_count",
+            "outliers_mad",
+        ] {
             assert_eq!(int(&columns, count, row), expected[count].as_i64(), "{name} {count}");
         }
     }
@@ -317,14 +324,79 @@ fn degenerate_tables() {
     assert!(!page(&outputs).contains("NaN"));
 }
 
+/// Three hundred columns with everything a page draws of one: names too long, levels, gaps, outliers, dates.
 #[test]
 fn wide_tables() {
-    let names: Vec<String> = (0..300).map(|i| format!("column {i}")).collect();
-    let values = |i: usize| float_array((0..40).map(|row| ((row * (i + 3)) % 17) as f64).collect());
-    let columns = names.iter().enumerate().map(|(i, name)| (name.as_str(), values(i))).collect();
+    let n = 2000;
+    let names: Vec<String> =
+        (0..300).map(|i| format!("the name of column {i}, {}", "long ".repeat(20))).collect();
+    let noise = |i: usize, row: usize| (row * (2 * i + 7919) * 31 % 10_007) as f64;
+    let column = |i: usize| -> ArrayRef {
+        let gap = |row: usize| i.is_multiple_of(3) && (row * (i + 1)).is_multiple_of(5);
+        match i % 4 {
+            0 => float_array(
+                (0..n).map(|r| if gap(r) { f64::NAN } else { noise(i, r).powi(3) }).collect(),
+            ),
+            1 => opt_text_array((0..n).map(|r| {
+                (!gap(r)).then(|| format!("{} level {}", "long ".repeat(9), r * (i + 3) % 30))
+            })),
+            2 => Arc::new(Date32Array::from_iter((0..n).map(|r| (!gap(r)).then_some(r as i32)))),
+            _ => float_array((0..n).map(|r| noise(i, r)).collect()),
+        }
+    };
+    let columns = names.iter().enumerate().map(|(i, name)| (name.as_str(), column(i))).collect();
     let outputs = run(&Table::new(None, columns).unwrap());
-    assert_eq!(outputs.table("correlations").unwrap().n_rows(), 300 * 299);
-    assert!(outputs.bytes["report"].len() < 2_000_000);
+    // 150 numbers, by two methods; 75 texts.
+    assert_eq!(outputs.table("correlations").unwrap().n_rows(), 150 * 149 + 75 * 74 / 2);
+    let n_bytes = outputs.bytes["report"].len();
+    assert!(n_bytes < 3_000_000, "{n_bytes} bytes");
+}
+
+#[test]
+fn gaps_are_drawn_where_they_are() {
+    let x = float_array((0..600).map(|i| if i < 100 { f64::NAN } else { i as f64 }).collect());
+    let y = opt_text_array((0..600).map(|i| (i % 2 == 0).then_some("a")));
+    let whole = float_array((0..600).map(f64::from).collect());
+    let table = Table::new(None, vec![("x", x), ("y", y), ("whole", whole)]).unwrap();
+    let page = page(&run(&table));
+    let section = &page[page.find("<section id=\"missing\">").unwrap()..];
+    let section = &section[..section.find("</section>").unwrap()];
+    // `x` lacks all of its first ten stretches of ten rows, `y` half of all sixty.
+    let path = |opacity: &str| {
+        let start = section.find(&format!("fill-opacity=\"{opacity}\" d=\"")).unwrap();
+        section[start..].split('"').nth(3).unwrap().matches('M').count()
+    };
+    assert_eq!((path("1"), path("0.6")), (10, 60), "{section}");
+    assert!(!section.contains("whole"));
+}
+
+#[test]
+fn first_and_last_rows_do_not_overlap() {
+    let rows = |n: usize| {
+        let names = text_array((0..n).map(|i| format!("v{i}.")));
+        let page = page(&run(&Table::new(None, vec![("t", names)]).unwrap()));
+        page[page.find("<section id=\"rows\">").unwrap()..].to_string()
+    };
+    for (n, expected) in [(7, 7), (10, 10), (13, 13), (20, 20), (500, 20)] {
+        let section = rows(n);
+        let shown = (0..n).filter(|i| section.contains(&format!(">v{i}.<"))).count();
+        assert_eq!(shown, expected, "{n} rows");
+        assert_eq!(section.matches(&format!(">v{}.<", n - 1)).count(), 1, "{n} rows");
+    }
+    assert!(rows(500).contains("<span class=\"soft\">499</span>"));
+}
+
+#[test]
+fn extremes_are_told_with_their_counts() {
+    let x = float_array(vec![3.0, 1.0, 1.0, 2.0, 9.0, 8.0, 7.0, 6.0]);
+    let page = page(&run(&Table::new(None, vec![("x", x)]).unwrap()));
+    let told = &page[page.find("<dt>smallest</dt>").unwrap()..];
+    assert!(told.starts_with(
+        "<dt>smallest</dt><dd><span class=\"id\">1 <span class=\"soft\">×2</span></span><span class=\"id\">2</span>"
+    ), "{}", &told[..200]);
+    assert!(
+        told.contains("<dt>largest</dt><dd><span class=\"id\">9</span><span class=\"id\">8</span>")
+    );
 }
 
 #[test]
@@ -371,7 +443,7 @@ fn redaction_leaves_no_raw_value() {
     assert_eq!(lowest, Some(1000.0), "edges are round");
     for (port, bytes) in &outputs.bytes {
         let text = String::from_utf8_lossy(bytes);
-        for raw in ["secret", "person", "1000.123", "1,000.1", "4,880.8"] {
+        for raw in ["secret", "person", "1000.123", "1,000.1", "4,880.8", "smallest"] {
             assert!(!text.contains(raw), "{port} tells {raw}");
         }
     }

@@ -209,11 +209,7 @@ pub fn path(points: &[(f64, f64)], x: Scale, y: Scale) -> String {
 pub fn legend(entries: &[(i32, String)]) -> String {
     let mut out = String::from("<div class=\"legend\">");
     for (segment, name) in entries {
-        let _ = write!(
-            out,
-            "<span><svg class=\"key marks\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">{}</svg>{name}</span>",
-            palette::mark(*segment, 6.0, 6.0, 4.0)
-        );
+        let _ = write!(out, "<span>{}{name}</span>", palette::key(*segment));
     }
     out + "</div>\n"
 }

@@ -11,6 +11,9 @@ use std::fmt::Write;
 /// Longest name beside a heat map.
 pub const LONGEST_HEAD: usize = 24;
 
+/// From how many sections on a page begins with links to them.
+const FEW_SECTIONS: usize = 4;
+
 /// Longest name or value that is written out; what is cut stands in the `title`.
 const LONGEST_TEXT: usize = 40;
 
@@ -71,6 +74,41 @@ pub fn cut(text: &str, most: usize) -> String {
     format!("{head}…{end}")
 }
 
+/// Returns names cut to `most` characters so that different ones stay different where that can be: of those that would look
+/// alike, what they begin with in common gives way to where they part.
+pub fn cut_apart(names: &[&str], most: usize) -> Vec<String> {
+    let mut cuts: Vec<String> = names.iter().map(|name| cut(name, most)).collect();
+    let plain = cuts.clone();
+    for (i, name) in names.iter().enumerate() {
+        let alike = (0..names.len()).filter(|&j| plain[j] == plain[i] && names[j] != *name);
+        let common = alike.map(|j| common_start(name, names[j])).max();
+        if let Some(common) = common {
+            let head = most / 3;
+            let from = common.saturating_sub(2).max(head);
+            let rest: String = name.chars().skip(from).collect();
+            let start: String = name.chars().take(head).collect();
+            cuts[i] = format!("{start}…{}", cut(&rest, most - head - 1));
+        }
+    }
+    cuts
+}
+
+fn common_start(a: &str, b: &str) -> usize {
+    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count()
+}
+
+/// Returns names for the head of a table or heat map as [`cut_apart`] does, as HTML; what was cut stands in the `title`.
+pub fn heads(names: &[&str], most: usize) -> Vec<String> {
+    let cuts = cut_apart(names, most);
+    let html = |(name, cut): (&&str, &String)| match cut == name {
+        true => value_within(name, most),
+        false => {
+            format!("<bdi title=\"{}\">{}</bdi>", escape(&self::cut(name, 400)), escape(cut))
+        }
+    };
+    names.iter().zip(&cuts).map(html).collect()
+}
+
 /// Returns a complete document.
 pub fn document(title: &str, subtitle: &str, body: &str) -> String {
     format!(
@@ -79,11 +117,28 @@ pub fn document(title: &str, subtitle: &str, body: &str) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <link rel=\"icon\" href=\"data:,\">\n\
          <title>{title}</title>\n<style>\n{style}{colours}</style>\n</head>\n<body>\n\
-         <header><h1>{title}</h1><p>{subtitle}</p></header>\n<main>\n{body}</main>\n</body>\n</html>\n",
+         <header><h1>{title}</h1><p>{subtitle}</p>{contents}</header>\n<main>\n{body}</main>\n</body>\n</html>\n",
         title = escape(title),
+        contents = contents(body),
         style = include_str!("style.css"),
         colours = palette::css(),
     )
+}
+
+/// Returns links to the sections of a page, read off the page itself, so that none can be forgotten; none on a page of a few.
+fn contents(body: &str) -> String {
+    let sections = body.split("<section id=\"").skip(1);
+    let links: Vec<String> = sections
+        .filter_map(|section| {
+            let (id, rest) = section.split_once("\">\n<h2>")?;
+            let (heading, _) = rest.split_once("</h2>")?;
+            Some(format!("<a href=\"#{id}\">{heading}</a>"))
+        })
+        .collect();
+    if links.len() < FEW_SECTIONS {
+        return String::new();
+    }
+    format!("<nav aria-label=\"Sections\">{}</nav>", links.join("\n"))
 }
 
 /// Returns a section with a heading; `lead` is HTML and may be empty.
@@ -162,11 +217,19 @@ pub struct Heat<'a> {
     pub upright: bool,
 }
 
+/// From how many upright columns on a heat map is a picture: its cells are small, and their text appears under the pointer.
+const DENSE: usize = 17;
+
 impl Heat<'_> {
     /// Returns the table; `cell` gives the shade of row i, column j (-1 to 1, the sign being the hue) and
     /// its plain text; `None` is an empty cell.
     pub fn html(&self, cell: impl Fn(usize, usize) -> Option<(f64, String)>) -> String {
-        let class = if self.upright { "heat upright" } else { "heat" };
+        let is_dense = self.upright && self.columns.len() >= DENSE;
+        let class = match (self.upright, is_dense) {
+            (_, true) => "heat upright dense",
+            (true, false) => "heat upright",
+            (false, false) => "heat",
+        };
         let mut out = format!(
             "<div class=\"scroll\" tabindex=\"0\"><table class=\"{class}\">\n<thead><tr><td></td>",
         );
@@ -177,7 +240,7 @@ impl Heat<'_> {
         for (i, name) in self.rows.iter().enumerate() {
             let _ = write!(out, "<tr><th scope=\"row\">{name}</th>");
             for j in 0..self.columns.len() {
-                write_cell(cell(i, j), &mut out);
+                write_cell(cell(i, j), is_dense, &mut out);
             }
             out.push_str("</tr>\n");
         }
@@ -189,7 +252,7 @@ impl Heat<'_> {
 /// luminance of 0.18.
 const DEEP: f64 = 0.82;
 
-fn write_cell(cell: Option<(f64, String)>, out: &mut String) {
+fn write_cell(cell: Option<(f64, String)>, is_dense: bool, out: &mut String) {
     let Some((shade, text)) = cell else {
         out.push_str("<td></td>");
         return;
@@ -201,12 +264,11 @@ fn write_cell(cell: Option<(f64, String)>, out: &mut String) {
         (false, true) => "pos deep",
         (false, false) => "pos",
     };
-    let _ = write!(
-        out,
-        "<td class=\"{class}\" style=\"--a:{}\">{}</td>",
-        number::fixed(strength, 2),
-        escape(&text)
-    );
+    let (depth, text) = (number::fixed(strength, 2), escape(&text));
+    let _ = match is_dense {
+        true => write!(out, "<td class=\"{class}\" style=\"--a:{depth}\" title=\"{text}\"></td>"),
+        false => write!(out, "<td class=\"{class}\" style=\"--a:{depth}\">{text}</td>"),
+    };
 }
 
 #[cfg(test)]
@@ -229,6 +291,38 @@ mod tests {
         assert_eq!(cut("abcdefghijk", 10), "abcdef…ijk");
         assert_eq!(cut(&"ä".repeat(50), 9).chars().count(), 9);
         assert!(value(&"x".repeat(60)).contains("title=\"xxx"));
+    }
+
+    #[test]
+    fn long_pages_begin_with_links_to_their_sections() {
+        let sections: String =
+            ["a", "b", "c", "d"].map(|id| section(id, &format!("<{id}>"), "", "")).concat();
+        let page = document("t", "", &sections);
+        assert!(page.contains("<a href=\"#a\">&lt;a&gt;</a>\n<a href=\"#b\">&lt;b&gt;</a>"));
+        assert!(!document("t", "", &section("a", "a", "", "")).contains("<nav"));
+    }
+
+    #[test]
+    fn names_that_differ_in_the_middle_are_told_apart() {
+        let names = ["value in the last 3 months net", "value in the last 12 months net", "x"];
+        let cuts = cut_apart(&names, 18);
+        assert_eq!(cuts, ["value …t 3 mon…net", "value …t 12 mo…net", "x"]);
+        assert!(cuts.iter().all(|cut| cut.chars().count() <= 18));
+        assert_eq!(
+            cut_apart(&["same name here", "same name here"], 9)[0],
+            cut("same name here", 9)
+        );
+        assert!(heads(&names, 18)[0].starts_with("<bdi title=\"value in the last 3"));
+    }
+
+    #[test]
+    fn many_columns_make_a_picture() {
+        let names: Vec<String> = (0..DENSE).map(|i| i.to_string()).collect();
+        let heat = Heat { rows: &names[..1], columns: &names, upright: true };
+        let html = heat.html(|_, _| Some((0.5, "0.50".to_string())));
+        assert!(
+            html.contains("class=\"heat upright dense\"") && html.contains("title=\"0.50\"></td>")
+        );
     }
 
     #[test]

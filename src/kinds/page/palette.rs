@@ -45,6 +45,14 @@ pub fn mark(segment: i32, x: f64, y: f64, r: f64) -> String {
     }
 }
 
+/// Returns a segment's mark as a small picture, for text.
+pub fn key(segment: i32) -> String {
+    format!(
+        "<svg class=\"key marks\" viewBox=\"0 0 12 12\" aria-hidden=\"true\">{}</svg>",
+        mark(segment, 6.0, 6.0, 4.0)
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

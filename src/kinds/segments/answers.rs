@@ -146,9 +146,7 @@ impl Answers<'_> {
                 grid[i * k + j] += counts[row].unwrap_or(0);
             }
         }
-        let tag = |class: &i32| {
-            format!("<i class=\"dot {}\"></i>{}", palette::class(*class), label(*class))
-        };
+        let tag = |class: &i32| format!("{}{}", palette::key(*class), label(*class));
         let rows: Vec<String> = classes
             .iter()
             .map(|class| {

@@ -15,6 +15,8 @@ use crate::kinds::{
 
 /// Numeric columns listed on a card.
 const MOST_NUMBERS: usize = 6;
+/// Longest name of a column beside its figures.
+const LONGEST_NAME: usize = 24;
 /// Categories listed on a card.
 const MOST_CATEGORIES: usize = 5;
 
@@ -86,11 +88,12 @@ fn numbers(profiles: &[Profile], index: usize) -> String {
         .map(|(profile, figures)| {
             let cell = &figures.cells[index];
             vec![
-                page::breaking(&profile.name),
+                page::breaking(&page::cut(&profile.name, LONGEST_NAME)),
                 show(figures, cell.moments.mean),
                 show(figures, figures.overall.mean),
                 z_bar(cell.z),
-                relative(cell.relative_importance),
+                // Of what can be negative a ratio of means says nothing.
+                relative(if figures.min >= 0.0 { cell.relative_importance } else { f64::NAN }),
             ]
         })
         .collect();

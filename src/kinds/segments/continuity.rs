@@ -69,8 +69,8 @@ impl Continuity<'_> {
         let row = |index: usize| {
             let number = self.segments.numbers[index];
             let here = format!(
-                "<span class=\"tag\"><i class=\"dot {}\"></i>{}</span> {}",
-                palette::class(number),
+                "<span class=\"tag\">{}{}</span> {}",
+                palette::key(number),
                 label(number),
                 page::value(&self.names[index])
             );
@@ -113,9 +113,7 @@ impl Continuity<'_> {
             format!("{} {name}", label(number))
         };
         let rows: Vec<String> = table.rows.iter().map(|number| name(*number)).collect();
-        let tag = |number: &i32| {
-            format!("<i class=\"dot {}\"></i>{}", palette::class(*number), label(*number))
-        };
+        let tag = |number: &i32| format!("{}{}", palette::key(*number), label(*number));
         let columns: Vec<String> = table.columns.iter().map(tag).collect();
         let is_pair = |old: i32, new: i32| {
             let index = self.segments.numbers.iter().position(|n| *n == new);

@@ -34,8 +34,13 @@ pub fn find(
             best.truncate(EACH);
         }
     }
-    let all = join::ids(table)?;
-    Ok(nearest.iter().map(|best| best.iter().map(|(_, row)| all[*row].clone()).collect()).collect())
+    let rows: Vec<usize> = nearest.iter().flatten().map(|(_, row)| *row).collect();
+    let names = match table.id_name() {
+        Some(_) => join::ids(&table.take(&rows)?)?,
+        None => rows.iter().map(usize::to_string).collect(),
+    };
+    let mut names = names.into_iter();
+    Ok(nearest.iter().map(|best| names.by_ref().take(best.len()).collect()).collect())
 }
 
 /// The mean of each segment.

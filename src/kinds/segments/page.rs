@@ -27,6 +27,8 @@ const MOST_SNAKE: usize = 20;
 /// Categories shown, and levels of each.
 const MOST_CATEGORIES: usize = 12;
 const MOST_LEVELS: usize = 8;
+/// Segments up to which two tables of them stand side by side.
+const MOST_BESIDE: usize = 8;
 /// |z| at which a shade is full.
 const FULL_Z: f64 = 1.5;
 
@@ -186,8 +188,8 @@ impl Story<'_> {
         if shown.is_empty() {
             return String::new();
         }
-        let rows: Vec<String> =
-            shown.iter().map(|(p, _)| page::value_within(&p.name, page::LONGEST_HEAD)).collect();
+        let names: Vec<&str> = shown.iter().map(|(p, _)| p.name.as_str()).collect();
+        let rows = page::heads(&names, page::LONGEST_HEAD);
         let columns: Vec<String> = (0..self.segments.len()).map(|i| self.tag(i)).collect();
         let heat = Heat { rows: &rows, columns: &columns, upright: false };
         let table = heat.html(|i, j| {
@@ -218,11 +220,12 @@ impl Story<'_> {
                 }
             })
             .collect();
-        let labels = shown.iter().enumerate();
+        let labels: Vec<&str> = shown.iter().map(|(p, _)| p.name.as_str()).collect();
+        let labels = page::cut_apart(&labels, 18).into_iter().enumerate();
         let frame = Frame {
             label: "z of every column, a line a segment",
             x_title: "",
-            x_ticks: labels.map(|(x, (p, _))| (x as f64, page::cut(&p.name, 18))).collect(),
+            x_ticks: labels.map(|(x, name)| (x as f64, name)).collect(),
             x: (-0.3, shown.len() as f64 - 0.7),
             y_ticks: plain_ticks(-reach, reach, 6),
             y: (-1.06 * reach, 1.06 * reach),
@@ -266,8 +269,13 @@ impl Story<'_> {
             "categories",
             "Categories",
             lead,
-            &format!("<div class=\"two\">{out}</div>\n"),
+            &format!("<div class=\"{}\">{out}</div>\n", self.beside()),
         )
+    }
+
+    /// Few segments leave room for two tables side by side.
+    fn beside(&self) -> &'static str {
+        if self.segments.len() <= MOST_BESIDE { "two" } else { "stack" }
     }
 
     fn category(&self, category: &CategoryFigures) -> String {
@@ -309,6 +317,6 @@ impl Story<'_> {
     /// A segment's colour and number, as HTML.
     fn tag(&self, index: usize) -> String {
         let number = self.segments.numbers[index];
-        format!("<i class=\"dot {}\"></i>{}", palette::class(number), label(number))
+        format!("{}{}", palette::key(number), label(number))
     }
 }

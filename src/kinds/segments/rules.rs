@@ -265,8 +265,8 @@ fn table(
     let segment_cell = |index: usize| {
         let number = segments.numbers[index];
         format!(
-            "<span class=\"tag\"><i class=\"dot {}\"></i>{} {}</span>",
-            palette::class(number),
+            "<span class=\"tag\">{}{} {}</span>",
+            palette::key(number),
             label(number),
             page::escape(&page::cut(&names[index], 40))
         )

@@ -64,7 +64,7 @@ pub fn leaderboard(table: &Table) -> Result<String, StageError> {
                 _ => "",
             };
             let mut cells = vec![format!("{}{mark}", page::value(&text(stages, row)))];
-            cells.extend(columns.iter().map(|(_, values)| number::figure(values[row])));
+            cells.extend(columns.iter().map(|(name, values)| shown(name, values[row])));
             let reason = page::escape(&page::cut(&text(reasons, row), 300));
             cells.push(format!("<div class=\"why\">{reason}</div>"));
             cells
@@ -78,6 +78,15 @@ pub fn leaderboard(table: &Table) -> Result<String, StageError> {
         ));
     }
     Ok(out)
+}
+
+/// Figures between 0 and a few with as many decimals each, so that they stand under one another.
+fn shown(name: &str, value: f64) -> String {
+    match name {
+        "n_segments" | "calinski_harabasz" => number::figure(value),
+        _ if value.is_nan() => number::figure(value),
+        _ => number::fixed(value, 3),
+    }
 }
 
 fn words(name: &str) -> &'static str {
@@ -133,10 +142,13 @@ pub fn sweep(candidates: &[Candidate], labels: Option<ContentHash>) -> Result<St
     let mut charts = String::new();
     for (figure, (name, heading)) in SWEPT.iter().enumerate() {
         if let Some(chart) = swept(&runs, &families, figure, heading) {
-            let knees =
-                if *name == INERTIA { knees(&runs, &families, figure) } else { String::new() };
+            let knees = match *name {
+                INERTIA => knees(&runs, &families, figure),
+                _ => Vec::new(),
+            };
             charts.push_str(&format!(
-                "<div class=\"card\"><h3>{heading}</h3>\n{chart}{knees}</div>\n"
+                "<div class=\"card\"><h3>{heading}</h3>\n{chart}{}</div>\n",
+                told(&knees)
             ));
         }
     }
@@ -189,7 +201,14 @@ fn swept(runs: &[Run], families: &[&str], figure: usize, heading: &str) -> Optio
         slanted: false,
     };
     Some(frame.around(|x, y| {
-        let mut out: String = lines.iter().map(|line| chart::marked(line, x, y)).collect();
+        let mut out = String::new();
+        if SWEPT[figure].0 == INERTIA {
+            for (_, k) in knees(runs, families, figure) {
+                let (at, top, bottom) = (x.at(k), y.at(high), y.at(low));
+                let _ = writeln!(out, "<path class=\"axis dashed\" d=\"M{at} {top}V{bottom}\"/>");
+            }
+        }
+        lines.iter().for_each(|line| out.push_str(&chart::marked(line, x, y)));
         for (_, k, value) in &chosen {
             let _ = writeln!(
                 out,
@@ -202,25 +221,28 @@ fn swept(runs: &[Run], families: &[&str], figure: usize, heading: &str) -> Optio
     }))
 }
 
-/// Says where the inertia of each family bends.
-fn knees(runs: &[Run], families: &[&str], figure: usize) -> String {
-    let words: Vec<String> = families
-        .iter()
-        .filter_map(|family| {
-            let of_family = runs.iter().filter(|r| r.family == *family);
-            let mut points: Vec<(f64, f64)> = of_family
-                .filter(|r| r.figures[figure].is_finite())
-                .map(|r| (r.k, r.figures[figure]))
-                .collect();
-            points.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let knee = knee(&points)?;
-            Some(format!("{} at {}", page::value(family), number::short(knee)))
-        })
-        .collect();
-    if words.is_empty() {
+/// Returns where the curve of each family bends.
+fn knees<'a>(runs: &[Run], families: &[&'a str], figure: usize) -> Vec<(&'a str, f64)> {
+    let of = |family: &&'a str| {
+        let of_family = runs.iter().filter(|r| r.family == **family);
+        let mut points: Vec<(f64, f64)> = of_family
+            .filter(|r| r.figures[figure].is_finite())
+            .map(|r| (r.k, r.figures[figure]))
+            .collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Some((*family, knee(&points)?))
+    };
+    families.iter().filter_map(of).collect()
+}
+
+fn told(knees: &[(&str, f64)]) -> String {
+    if knees.is_empty() {
         return String::new();
     }
-    format!("<p class=\"note\">Knee: {}.</p>\n", words.join(", "))
+    let one =
+        |(family, k): &(&str, f64)| format!("{} at {}", page::value(family), number::short(*k));
+    let words: Vec<String> = knees.iter().map(one).collect();
+    format!("<p class=\"note\">Knee (dashed): {}.</p>\n", words.join(", "))
 }
 
 /// Returns the k at which a falling curve lies farthest below the straight line from its first to its last point, both axes
