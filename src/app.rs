@@ -5,6 +5,7 @@ mod artifact;
 mod bundle;
 mod diff;
 mod difference;
+pub mod drift;
 mod explain;
 pub mod export;
 mod fsck;

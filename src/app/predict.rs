@@ -7,10 +7,8 @@ mod input;
 mod output;
 mod rejected;
 
-use self::{
-    flow::Assigning,
-    input::{Opened, hold},
-};
+use self::flow::Assigning;
+pub(super) use self::input::{Opened, hold};
 pub use self::{
     flow::{OnError, Shape},
     output::Target,

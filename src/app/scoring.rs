@@ -15,7 +15,7 @@ use arrow::{
 use serde_json::Value;
 
 pub use self::path::Objects;
-pub(super) use self::path::{champion, given, main_edge};
+pub(super) use self::path::{champion, given, main_edge, output, stage, walk};
 use self::{path::Way, step::Step};
 use crate::{
     app::AppError,
@@ -50,7 +50,9 @@ pub struct Scorer {
     pub classifier: Classifier,
     /// The raw columns that an answer depends on, in the order of the schema.
     pub columns: Vec<String>,
-    /// The canonical parameters of the raw table's source.
+    /// The stage that read the raw table.
+    pub source_stage: String,
+    /// Its canonical parameters.
     source: Value,
     trail: Trail,
 }
@@ -119,6 +121,7 @@ impl Scorer {
             columns: fields.filter(|name| wanted.contains(name)).cloned().collect(),
             schema,
             classifier,
+            source_stage: way.source.name.clone(),
             source: way.source.preimage.params.clone(),
             trail: Trail::load(objects, run, manifest, &way)?,
         })

@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::{
     base::memory,
     cli::{
-        cat, dag, diff, explain,
+        cat, dag, diff, drift, explain,
         export::ExportArgs,
         fsck::FsckArgs,
         gc::GcArgs,
@@ -96,6 +96,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Assign new customers to the segments of a run
     Predict(PredictArgs),
+    /// Tell how new customers differ from those of a run
+    Drift(drift::DriftArgs),
     /// Write a run's classifier for another program
     Export(ExportArgs),
     /// Execute a past run again and prove it identical

@@ -8,6 +8,7 @@ mod check;
 mod context;
 mod dag;
 mod diff;
+mod drift;
 mod du;
 mod exit;
 mod explain;
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Path(args) => cat::path(&context, args),
         Command::Check(args) => check::check(&context, args),
         Command::Predict(args) => predict::predict(&context, args),
+        Command::Drift(args) => drift::drift(&context, args),
         Command::Export(args) => export::export(&context, args),
         Command::Reproduce(args) => reproduce::reproduce(&context, args),
         Command::Restore(args) => reproduce::restore(&context, args),

@@ -110,7 +110,8 @@ pub fn predict(context: &Context, args: &PredictArgs) -> Result<ExitCode, AppErr
     Ok(ExitCode::SUCCESS)
 }
 
-fn resolved(context: &Context, input: &str) -> String {
+/// Returns an input as it is opened: relative to the folder of the command line.
+pub(super) fn resolved(context: &Context, input: &str) -> String {
     match input {
         "-" => "-".to_string(),
         path => context.resolve(Path::new(path)).to_string_lossy().into_owned(),

@@ -3,6 +3,7 @@
 
 pub mod dag;
 pub mod diff;
+pub mod drift;
 pub mod du;
 pub mod error;
 pub mod explain;

@@ -8,6 +8,7 @@ mod cli;
 mod cluster_real;
 mod crash;
 mod diff;
+mod drift;
 mod eda_real;
 mod export;
 mod failures;

@@ -7,6 +7,7 @@ pub mod histogram;
 pub mod levels;
 pub mod moments;
 pub mod ranks;
+pub mod stability;
 
 pub use correlation::{Numbers, cramers_v, pearson, spearman};
 pub use histogram::{Bin, edges, histogram};
