@@ -126,7 +126,7 @@ impl Kind for EdaProfile {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn about(&self) -> &'static str {

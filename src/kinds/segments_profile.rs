@@ -136,7 +136,7 @@ impl Kind for SegmentsProfile {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn about(&self) -> &'static str {

@@ -22,7 +22,7 @@ pub fn svg(columns: &[&Column], n_rows: usize) -> Option<String> {
         return None;
     }
     let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-    let names = page::cut_apart(&names, 18).into_iter().enumerate();
+    let names = page::cut_apart(&names, 16).into_iter().enumerate();
     let width = columns.len().max(FULL) as f64;
     let frame = Frame {
         label: "Where values are missing, by column and row",

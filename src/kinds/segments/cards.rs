@@ -82,26 +82,32 @@ fn numbers(profiles: &[Profile], index: usize) -> String {
         .collect();
     let z = |n: &NumberFigures| n.cells[index].z.abs();
     shown.sort_by(|a, b| z(b.1).total_cmp(&z(a.1)));
-    let rows: Vec<Vec<String>> = shown
-        .iter()
-        .take(MOST_NUMBERS)
-        .map(|(profile, figures)| {
-            let cell = &figures.cells[index];
-            vec![
-                page::breaking(&page::cut(&profile.name, LONGEST_NAME)),
-                show(figures, cell.moments.mean),
-                show(figures, figures.overall.mean),
-                z_bar(cell.z),
-                // Of what can be negative a ratio of means says nothing.
-                relative(if figures.min >= 0.0 { cell.relative_importance } else { f64::NAN }),
-            ]
-        })
-        .collect();
+    shown.truncate(MOST_NUMBERS);
+    // Of what can be negative a ratio of means says nothing.
+    let ratio = |figures: &NumberFigures| match figures.min >= 0.0 {
+        true => figures.cells[index].relative_importance,
+        false => f64::NAN,
+    };
+    let any_ratio = shown.iter().any(|(_, figures)| !ratio(figures).is_nan());
+    let row = |(profile, figures): &(&Profile, &NumberFigures)| {
+        let cell = &figures.cells[index];
+        let mut row = vec![
+            page::breaking(&page::cut(&profile.name, LONGEST_NAME)),
+            show(figures, cell.moments.mean),
+            show(figures, figures.overall.mean),
+            z_bar(cell.z),
+        ];
+        if any_ratio {
+            row.push(relative(ratio(figures)));
+        }
+        row
+    };
+    let rows: Vec<Vec<String>> = shown.iter().map(row).collect();
     if rows.is_empty() {
         return String::new();
     }
     let head = ["mean of", "here", "all", "z", "rel."];
-    page::table(&head, &[false, true, true, true, true], &rows)
+    page::table(&head[..rows[0].len()], &[false, true, true, true, true], &rows)
 }
 
 /// The relative importance as a signed percentage.

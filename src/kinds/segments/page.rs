@@ -152,8 +152,8 @@ impl Story<'_> {
 
     fn cards(&self) -> String {
         let cards: String = (0..self.segments.len()).map(|i| cards::card(self, i)).collect();
-        let lead = "z is the segment's mean less the overall mean, in overall standard deviations; lift is the \
-                    share in the segment over the overall share.";
+        let lead = "z is the segment's mean less the overall mean, in overall standard deviations; rel. how far it lies from \
+                    the overall mean; lift is the share in the segment over the overall share.";
         page::section(
             "who",
             "Who they are",
@@ -221,7 +221,7 @@ impl Story<'_> {
             })
             .collect();
         let labels: Vec<&str> = shown.iter().map(|(p, _)| p.name.as_str()).collect();
-        let labels = page::cut_apart(&labels, 18).into_iter().enumerate();
+        let labels = page::cut_apart(&labels, 16).into_iter().enumerate();
         let frame = Frame {
             label: "z of every column, a line a segment",
             x_title: "",
