@@ -70,7 +70,7 @@ static PARAMS: &[Param] = &[
         "redact",
         Shape::Bool,
         "false",
-        "leave out raw values: text levels are numbered, and there is no map of single customers",
+        "leave out raw values: text levels are numbered, and neither map nor ids tell of single customers",
     ),
 ];
 
@@ -86,13 +86,13 @@ static INPUTS: &[InputPort] = &[
         name: "matrix",
         ty: PortType::Matrix,
         required: false,
-        help: "what was clustered; its first two columns make the map",
+        help: "what was clustered, for the map (its first two columns), typical customers and how well each fits",
     },
     InputPort {
         name: "candidates",
         ty: PortType::Clusterings,
         required: false,
-        help: "the clustering stages, for figures by number of clusters",
+        help: "the clustering stages, for figures by number of clusters, the tree of Ward and the radius of DBSCAN",
     },
     InputPort {
         name: "leaderboard",
