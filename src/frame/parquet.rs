@@ -5,7 +5,7 @@ use std::io::Write;
 
 use arrow::{
     array::RecordBatch,
-    datatypes::{Schema, SchemaRef},
+    datatypes::{DataType, FieldRef, Schema, SchemaRef},
     error::ArrowError,
 };
 use parquet::{
@@ -16,9 +16,10 @@ use parquet::{
     basic::Compression,
     file::{
         metadata::{KeyValue, ParquetMetaDataReader},
-        properties::{EnabledStatistics, WriterProperties, WriterVersion},
+        properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion},
         reader::ChunkReader,
     },
+    schema::types::ColumnPath,
 };
 
 use crate::{
@@ -144,6 +145,24 @@ pub fn write_on<W: Write + Send>(table: &Table, sink: W, pool: &Pool) -> Result<
 
 /// Returns how files are written whose columns are those of `schema`.
 pub fn options(schema: &Schema) -> ArrowWriterOptions {
+    options_with(schema, |properties| properties)
+}
+
+/// Returns how files are written whose floats hardly ever repeat, as probabilities do: looking for those that do costs
+/// more than all else of writing them. Artifacts are not written so, since their bytes are known by now.
+pub fn options_of_scores(schema: &Schema) -> ArrowWriterOptions {
+    let floats = schema.fields().iter().filter(|f| *f.data_type() == DataType::Float64);
+    let plain = |properties: WriterPropertiesBuilder, field: &FieldRef| {
+        let column = ColumnPath::new(vec![field.name().clone()]);
+        properties.set_column_dictionary_enabled(column, false)
+    };
+    options_with(schema, |properties| floats.fold(properties, plain))
+}
+
+fn options_with(
+    schema: &Schema,
+    more: impl FnOnce(WriterPropertiesBuilder) -> WriterPropertiesBuilder,
+) -> ArrowWriterOptions {
     let mut metadata: Vec<KeyValue> = schema
         .metadata()
         .iter()
@@ -157,8 +176,8 @@ pub fn options(schema: &Schema) -> ArrowWriterOptions {
         .set_created_by(CREATED_BY.to_string())
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .set_statistics_enabled(EnabledStatistics::Chunk)
-        .set_key_value_metadata((!metadata.is_empty()).then_some(metadata))
-        .build();
+        .set_key_value_metadata((!metadata.is_empty()).then_some(metadata));
+    let properties = more(properties).build();
     // The Arrow schema is left out: it is a serialised hash map, and every type we write is recovered
     // from Parquet's own logical types.
     ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true)

@@ -11,7 +11,8 @@ use ::parquet::{
     arrow::{
         ArrowWriter,
         arrow_writer::{
-            ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves,
+            ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriterOptions,
+            compute_leaves,
         },
     },
     errors::ParquetError,
@@ -46,7 +47,27 @@ impl<W: Write + Send> TableWriter<W> {
     /// # Errors
     /// If the sink fails or a type has no place in Parquet.
     pub fn new(sink: W, schema: SchemaRef, pool: &Pool) -> Result<TableWriter<W>, FrameError> {
-        let options = parquet::options(&schema);
+        TableWriter::with(sink, schema.clone(), parquet::options(&schema), pool)
+    }
+
+    /// Starts a file of answers: as [`TableWriter::new`], but for [`parquet::options_of_scores`].
+    ///
+    /// # Errors
+    /// If the sink fails or a type has no place in Parquet.
+    pub fn of_scores(
+        sink: W,
+        schema: SchemaRef,
+        pool: &Pool,
+    ) -> Result<TableWriter<W>, FrameError> {
+        TableWriter::with(sink, schema.clone(), parquet::options_of_scores(&schema), pool)
+    }
+
+    fn with(
+        sink: W,
+        schema: SchemaRef,
+        options: ArrowWriterOptions,
+        pool: &Pool,
+    ) -> Result<TableWriter<W>, FrameError> {
         let writer = ArrowWriter::try_new_with_options(sink, schema.clone(), options)?;
         let (file, factory) = writer.into_serialized_writer()?;
         Ok(TableWriter {

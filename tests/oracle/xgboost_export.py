@@ -1,7 +1,7 @@
 """Loads exported models in real XGBoost and compares probabilities: `xgboost_export.py ORCHESTRATE`.
 
 Makes a project, trains a boosted model of three classes and one of two on its data (with missing values, levels, single
-rows near thresholds), exports both with the features of their rows, and asks XGBoost for the rows held out. Fails if a
+rows near thresholds), exports both with the features of their rows, and asks XGBoost for the rows held out. Asks it for contributions too, which `predict --explain` tells. Fails if a
 probability differs by more than 1e-6, or if the labels differ where the two best probabilities do not tie.
 """
 import json
@@ -39,6 +39,27 @@ def customers(n=8000, seed=0):
     return frame
 
 
+def explain_alike(say, root, stage, features, booster, rows):
+    """Returns the largest difference of `predict --explain` from XGBoost's `approx_contribs`, by column."""
+    say("predict", "data/raw/customers.csv", "--stage", stage, "--explain=99", "-o", "why.parquet", "-q")
+    why = pd.read_parquet(f"{root}/why.parquet").iloc[:500]
+    rows = rows.iloc[:500]
+    assert list(why["id"]) == list(rows["id"])
+    theirs = booster.predict(xgb.DMatrix(rows[booster.feature_names]), pred_contribs=True, approx_contribs=True)
+    columns = [feature["column"] for feature in features]
+    n_reasons = sum(name.startswith("reason_") for name in why)
+    assert n_reasons == len(set(columns))
+    worst = 0.0
+    for i, segment in enumerate(why["segment"]):
+        of_class = theirs[i, segment] if theirs.ndim == 3 else theirs[i] * (1 if segment else -1)
+        sums = dict.fromkeys(columns, 0.0)
+        for column, value in zip(columns, of_class):
+            sums[column] += value
+        for n in range(1, n_reasons + 1):
+            worst = max(worst, abs(sums[why[f"reason_{n}"].iloc[i]] - why[f"weight_{n}"].iloc[i]))
+    return worst
+
+
 def main(program):
     with tempfile.TemporaryDirectory() as root:
         os.makedirs(f"{root}/pipelines")
@@ -73,6 +94,9 @@ def main(program):
             told_apart = np.abs(shap.sum(-1) - margin).max()
             print(f"{stage}: {len(rows)} rows, {len(told['features'])} features, largest difference {worst:.2e}, "
                   f"same label {same:.4%}, {len(gains)} features with gain, contributions off by {told_apart:.1e}")
+            explained = explain_alike(say, root, stage, told["features"], booster, pd.read_parquet(features))
+            print(f"{stage}: `predict --explain` is off approx_contribs by {explained:.1e}")
+            assert explained < 1e-4
             assert worst <= 1e-6 and same == 1.0 and np.isfinite(shap).all() and told_apart < 1e-3
 
 

@@ -16,7 +16,7 @@ use crate::ml::{
 
 /// Rows that are answered together: the more, the less it costs to tell what is to be done with them, while their bytes
 /// stay near the processor.
-const WIDE: usize = 512;
+const WIDE: usize = 1024;
 /// The same for the rest.
 const NARROW: usize = 64;
 

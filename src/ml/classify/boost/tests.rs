@@ -173,7 +173,7 @@ fn degenerate_data_is_defined() {
 fn many_rows_are_answered_as_one_by_one() {
     let work = Work::alone(2);
     for (n_classes, depth, seed) in [(2, 6, 1), (5, 6, 2), (3, 1, 3), (4, 8, 4), (3, 0, 5)] {
-        let (mut x, y) = blobs(700, n_classes);
+        let (mut x, y) = blobs(1100, n_classes);
         let mut rng = Rng::new(seed);
         for value in x.data_mut() {
             match rng.below(10) {
@@ -187,7 +187,7 @@ fn many_rows_are_answered_as_one_by_one() {
         let booster = fit(&samples, None, &params, &work).unwrap().booster;
         let ready = booster.ready.get(&booster.trees, booster.base.len());
         assert!(ready.is_some(), "depth {depth}");
-        for n_rows in [1, 63, 64, 65, 512, 700] {
+        for n_rows in [1, 63, 64, 65, 1024, 1100] {
             let values = &x.data()[..n_rows * 4];
             let mut one_by_one = start(&booster.base, n_rows);
             booster.add(0, values, 4, &mut one_by_one);
