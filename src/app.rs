@@ -22,6 +22,7 @@ mod run;
 mod scoring;
 mod spool;
 mod status;
+mod timeline;
 mod unchanged;
 mod way;
 
@@ -43,6 +44,7 @@ pub use restore::{RestoreOptions, Restored};
 pub use run::{Outcome, RunOptions};
 pub use scoring::{Assigned, Meeting, Objects, Prepared, Scorer};
 pub use status::{Survey, SurveyOptions};
+pub use timeline::{Span, Timeline};
 pub use unchanged::Unchanged;
 pub use way::meetings;
 

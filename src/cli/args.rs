@@ -13,6 +13,7 @@ use crate::{
         gc::GcArgs,
         generate, history, init, kinds,
         predict::PredictArgs,
+        report,
         reproduce::{ReproduceArgs, RestoreArgs},
         sample::command as sample,
     },
@@ -84,6 +85,10 @@ pub enum Command {
     Log(history::LogArgs),
     /// Show a past run
     Show(history::ShowArgs),
+    /// Write a past run as a page: graph, times, parameters, hashes
+    Report(report::ReportArgs),
+    /// Write when each stage of a past run worked, for Perfetto
+    Trace(report::TraceArgs),
     /// Compare two runs: parameters, metrics, artifacts, who moved between segments
     Diff(diff::DiffArgs),
     /// Give a past run a name, or take one away

@@ -20,6 +20,7 @@ mod history;
 mod init;
 mod kinds;
 mod predict;
+mod report;
 mod reproduce;
 mod run;
 pub mod sample;
@@ -52,6 +53,8 @@ pub fn main() -> ExitCode {
         Command::Status(args) => status::status(&context, args),
         Command::Plan(args) => status::plan(&context, args),
         Command::Explain(args) => explain::explain(&context, args),
+        Command::Report(args) => report::report(&context, args),
+        Command::Trace(args) => report::trace(&context, args),
         Command::Dag(args) => dag::dag(&context, args),
         Command::Log(args) => history::log(&context, args),
         Command::Show(args) => history::show(&context, args),

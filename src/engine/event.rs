@@ -109,6 +109,8 @@ pub struct Report {
     pub files: Vec<String>,
     /// Why it was not cached.
     pub reasons: Vec<Reason>,
+    /// Seconds from the execution's beginning to when it was taken up.
+    pub at: f64,
     /// Seconds it ran; for a cached one, seconds it took when it ran.
     pub seconds: f64,
     /// What came out, by port.

@@ -6,6 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, BinaryHeap},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
+    time::Instant,
 };
 
 use petgraph::graph::NodeIndex;
@@ -88,6 +89,7 @@ pub fn execute(
         known,
         options,
         scheduler: &scheduler,
+        begun: Instant::now(),
     };
     let n_workers = options.jobs.clamp(1, wanted.len().max(1));
     if n_workers == 1 {
@@ -257,6 +259,7 @@ struct Shop<'a> {
     known: &'a PipelineState,
     options: &'a Options,
     scheduler: &'a Scheduler<'a>,
+    begun: Instant,
 }
 
 impl Shop<'_> {
@@ -304,6 +307,7 @@ impl Shop<'_> {
             preimage: None,
             files: Vec::new(),
             reasons: Vec::new(),
+            at: self.begun.elapsed().as_secs_f64(),
             seconds: 0.0,
             outputs: BTreeMap::new(),
             notes: Vec::new(),

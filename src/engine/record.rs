@@ -92,6 +92,7 @@ pub fn history(reports: &[Report]) -> Vec<HistoryStage> {
         early_cutoff: r.early_cutoff,
         key: r.preimage.as_ref().map(|(key, _)| *key),
         reasons: r.reasons.clone(),
+        at: Some(r.at),
         seconds: r.seconds,
         outputs: r.outputs.clone(),
         files: r.files.clone(),

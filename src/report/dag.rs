@@ -15,7 +15,11 @@ use std::{
 
 use petgraph::graph::NodeIndex;
 
-use crate::{app::Survey, engine::status::Standing};
+use crate::{
+    app::Survey,
+    engine::{event::State, status::Standing},
+    store::records::Manifest,
+};
 
 /// Something to draw: nodes so that givers stand before takers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,11 +38,76 @@ pub struct Node {
     /// The stage's or instance's name.
     pub name: String,
     /// Its kind.
-    pub kind: &'static str,
+    pub kind: String,
     /// How many instances it stands for.
     pub n_instances: usize,
     /// How many of them are in each state; those that are in none are left out.
-    pub states: BTreeMap<Standing, usize>,
+    pub states: BTreeMap<Light, usize>,
+}
+
+/// How an instance stands: before a run, or after one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Light {
+    /// Its outputs are there.
+    Cached,
+    /// It ran.
+    Ran,
+    /// It has to run.
+    Stale,
+    /// Something above it has to run first.
+    Maybe,
+    /// A source is not there.
+    Blocked,
+    /// It failed.
+    Failed,
+    /// Something else failed.
+    Skipped,
+    /// The run was interrupted.
+    Cancelled,
+}
+
+impl Light {
+    /// All of them, those before a run in the order of the contract.
+    pub const ALL: [Light; 8] = [
+        Light::Cached,
+        Light::Ran,
+        Light::Stale,
+        Light::Maybe,
+        Light::Blocked,
+        Light::Failed,
+        Light::Skipped,
+        Light::Cancelled,
+    ];
+
+    /// Returns the state's name.
+    pub fn word(self) -> &'static str {
+        match self {
+            Light::Cached => Standing::Cached.word(),
+            Light::Stale => Standing::Stale.word(),
+            Light::Maybe => Standing::Maybe.word(),
+            Light::Blocked => Standing::Blocked.word(),
+            Light::Ran => State::Ran.word(),
+            Light::Failed => State::Failed.word(),
+            Light::Skipped => State::Skipped.word(),
+            Light::Cancelled => State::Cancelled.word(),
+        }
+    }
+
+    /// Returns the state of that name.
+    pub fn of_word(word: &str) -> Option<Light> {
+        Light::ALL.into_iter().find(|light| light.word() == word)
+    }
+}
+
+impl From<Standing> for Light {
+    fn from(standing: Standing) -> Light {
+        match standing {
+            Standing::Cached => Light::Cached,
+            Standing::Stale => Light::Stale,
+            Standing::Maybe => Light::Maybe,
+            Standing::Blocked => Light::Blocked,
+        }
+    }
 }
 
 /// An arrow.
@@ -56,17 +125,18 @@ pub struct Edge {
 
 impl Node {
     /// Returns the state that matters most: what stands in the way, then what has to run.
-    pub fn standing(&self) -> Standing {
-        [Standing::Blocked, Standing::Stale, Standing::Maybe]
+    pub fn light(&self) -> Light {
+        use Light::{Blocked, Cancelled, Failed, Maybe, Ran, Skipped, Stale};
+        [Failed, Blocked, Cancelled, Skipped, Stale, Maybe, Ran]
             .into_iter()
             .find(|s| self.states.contains_key(s))
-            .unwrap_or(Standing::Cached)
+            .unwrap_or(Light::Cached)
     }
 
     /// Returns the states in words: `cached`, or `5 cached, 2 stale`.
     pub fn state_text(&self) -> String {
         if self.n_instances == 1 {
-            return self.standing().word().to_string();
+            return self.light().word().to_string();
         }
         let parts: Vec<String> =
             self.states.iter().map(|(state, n)| format!("{n} {}", state.word())).collect();
@@ -86,6 +156,14 @@ impl Graph {
         })
     }
 
+    /// Makes the graph of a past run, whose instances ended as `lights` tells; instances are folded as in
+    /// [`Graph::new`].
+    pub fn past(manifest: &Manifest, lights: &BTreeMap<&str, Light>) -> Graph {
+        let of = |fold| sorted(past(manifest, lights, fold));
+        let empty = || Graph { pipeline: manifest.pipeline.clone(), nodes: vec![], edges: vec![] };
+        of(true).or_else(|| of(false)).unwrap_or_else(empty)
+    }
+
     /// Returns the givers of a node with their edges.
     pub fn givers(&self, node: usize) -> impl Iterator<Item = &Edge> {
         self.edges.iter().filter(move |e| e.to == node)
@@ -102,14 +180,14 @@ impl Graph {
             let place = *places.entry(name).or_insert_with(|| {
                 nodes.push(Node {
                     name: name.clone(),
-                    kind: instance.kind.name(),
+                    kind: instance.kind.name().to_string(),
                     n_instances: 0,
                     states: BTreeMap::new(),
                 });
                 nodes.len() - 1
             });
             nodes[place].n_instances += 1;
-            *nodes[place].states.entry(forecast.standing).or_default() += 1;
+            *nodes[place].states.entry(forecast.standing.into()).or_default() += 1;
             of_node.insert(forecast.node, place);
         }
         let edges = edges(survey, &of_node);
@@ -127,22 +205,63 @@ fn edges(survey: &Survey, of_node: &BTreeMap<NodeIndex, usize>) -> Vec<Edge> {
         let needs = instance.needs.iter().map(|&from| (from, None, false));
         for (from, output, whole) in inputs.chain(needs) {
             let Some(&from) = of_node.get(&from) else { continue };
-            if from == to {
-                continue;
-            }
-            let edge = found.entry((to, from)).or_insert_with(|| Edge {
-                to,
-                from,
-                outputs: Vec::new(),
-                whole: false,
-            });
-            edge.whole |= whole;
-            if let Some(output) = output.filter(|o| !edge.outputs.contains(o)) {
-                edge.outputs.push(output.clone());
+            if from != to {
+                join(&mut found, (to, from), output, whole);
             }
         }
     }
     found.into_values().collect()
+}
+
+fn past(manifest: &Manifest, lights: &BTreeMap<&str, Light>, fold: bool) -> Graph {
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut of_instance: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut nodes: Vec<Node> = Vec::new();
+    for stage in &manifest.stages {
+        let name = if fold { &stage.stage } else { &stage.name };
+        let place = *places.entry(name).or_insert_with(|| {
+            nodes.push(Node {
+                name: name.clone(),
+                kind: stage.preimage.kind.clone(),
+                n_instances: 0,
+                states: BTreeMap::new(),
+            });
+            nodes.len() - 1
+        });
+        nodes[place].n_instances += 1;
+        let light = lights.get(stage.name.as_str()).copied().unwrap_or(Light::Cached);
+        *nodes[place].states.entry(light).or_default() += 1;
+        of_instance.insert(&stage.name, place);
+    }
+    let mut found: BTreeMap<(usize, usize), Edge> = BTreeMap::new();
+    for stage in &manifest.stages {
+        let Some(&to) = of_instance.get(stage.name.as_str()) else { continue };
+        let inputs = stage.edges.iter().map(|e| (&e.from, Some(&e.output), e.whole_stage));
+        let needs = stage.needs.iter().map(|from| (from, None, false));
+        for (from, output, whole) in inputs.chain(needs) {
+            match of_instance.get(from.as_str()) {
+                Some(&from) if from != to => join(&mut found, (to, from), output, whole),
+                _ => {}
+            }
+        }
+    }
+    let edges = found.into_values().collect();
+    Graph { pipeline: manifest.pipeline.clone(), nodes, edges }
+}
+
+/// Adds to the arrow between two boxes, which is made if there is none.
+fn join(
+    found: &mut BTreeMap<(usize, usize), Edge>,
+    (to, from): (usize, usize),
+    output: Option<&String>,
+    whole: bool,
+) {
+    let none = || Edge { to, from, outputs: Vec::new(), whole: false };
+    let edge = found.entry((to, from)).or_insert_with(none);
+    edge.whole |= whole;
+    if let Some(output) = output.filter(|o| !edge.outputs.contains(o)) {
+        edge.outputs.push(output.clone());
+    }
 }
 
 /// Puts givers before takers, otherwise keeping the order; `None` if there is a circle.
@@ -226,7 +345,7 @@ stages:
         let names: Vec<&str> = graph.nodes.iter().map(|n| n.name.as_str()).collect();
         assert_eq!(names, ["customers", "looks", "fit", "late"]);
         assert_eq!(graph.nodes[2].state_text(), "1 cached, 1 stale");
-        assert_eq!(graph.nodes[2].standing(), Standing::Stale);
+        assert_eq!(graph.nodes[2].light(), Light::Stale);
         assert_eq!(graph.nodes[0].state_text(), "cached");
         let edges: Vec<(usize, usize, &[String])> =
             graph.edges.iter().map(|e| (e.from, e.to, e.outputs.as_slice())).collect();
@@ -242,9 +361,9 @@ stages:
     fn what_cannot_be_folded_without_a_circle_is_not() {
         let node = |name: &str| Node {
             name: name.to_string(),
-            kind: "k",
+            kind: "k".to_string(),
             n_instances: 1,
-            states: [(Standing::Cached, 1)].into(),
+            states: [(Light::Cached, 1)].into(),
         };
         let edge = |from, to| Edge { to, from, outputs: vec![], whole: false };
         let circle = Graph {

@@ -199,6 +199,9 @@ pub struct HistoryStage {
     pub key: Option<StageKey>,
     /// Why it was not cached.
     pub reasons: Vec<Reason>,
+    /// Seconds from the execution's beginning to when it was taken up; entries of before do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<f64>,
     /// Seconds it ran.
     pub seconds: f64,
     /// What came out.
@@ -218,6 +221,7 @@ impl HistoryStage {
         HistoryStage {
             state: "cached".to_string(),
             early_cutoff: false,
+            at: None,
             reasons: Vec::new(),
             error: None,
             ..self

@@ -29,6 +29,7 @@ mod processes;
 mod project;
 mod real_data;
 mod reference;
+mod report;
 mod reproduce;
 mod shipped_data;
 mod signals;

@@ -65,6 +65,7 @@ fn ran(stage: &str, kind: &str, seconds: f64, rows: u64) -> HistoryStage {
         early_cutoff: false,
         key: None,
         reasons: vec![],
+        at: None,
         seconds,
         outputs: [("o".to_string(), output(rows, 10 * rows))].into(),
         files: vec![],

@@ -14,7 +14,7 @@ pub fn render(graph: &Graph) -> Value {
                 node.states.iter().map(|(s, n)| (s.word().to_string(), json!(n))).collect();
             json!({
                 "stage": node.name, "kind": node.kind, "instances": node.n_instances,
-                "state": node.standing().word(), "states": states,
+                "state": node.light().word(), "states": states,
             })
         })
         .collect();

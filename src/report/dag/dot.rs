@@ -12,8 +12,8 @@ pub fn render(graph: &Graph) -> String {
     );
     out.push_str("  edge [color=\"#8a8f98\", fontname=\"Helvetica\", fontsize=9];\n");
     for node in &graph.nodes {
-        let (fill, line) = svg::colors(node.standing());
-        let label = quoted(&[&node.name, node.kind, &node.state_text()]);
+        let (fill, line) = svg::colors(node.light());
+        let label = quoted(&[&node.name, &node.kind, &node.state_text()]);
         let name = quoted(&[&node.name]);
         let _ = writeln!(out, "  {name} [label={label}, fillcolor=\"{fill}\", color=\"{line}\"];");
     }

@@ -2,17 +2,16 @@
 
 use std::fmt::Write as _;
 
-use crate::{
-    engine::status::Standing,
-    report::dag::{Graph, svg},
-};
+use crate::report::dag::{Graph, Light, svg};
 
 /// Returns a Mermaid flowchart.
 pub fn render(graph: &Graph) -> String {
     let mut out = String::from("flowchart LR\n");
     for (i, node) in graph.nodes.iter().enumerate() {
-        let state = node.standing().word();
-        let label = [&node.name, node.kind, &node.state_text()].map(escaped).join("<br/>");
+        let state = node.light().word();
+        let state_text = node.state_text();
+        let label =
+            [node.name.as_str(), node.kind.as_str(), &state_text].map(escaped).join("<br/>");
         let _ = writeln!(out, "  n{i}[\"{label}\"]:::{state}");
     }
     for edge in &graph.edges {
@@ -23,10 +22,10 @@ pub fn render(graph: &Graph) -> String {
         };
         let _ = writeln!(out, "  n{} {arrow} n{}", edge.from, edge.to);
     }
-    for standing in Standing::ALL {
-        let (fill, line) = svg::colors(standing);
+    for light in Light::ALL {
+        let (fill, line) = svg::colors(light);
         let _ =
-            writeln!(out, "  classDef {} fill:{fill},stroke:{line},color:#1b1f24", standing.word());
+            writeln!(out, "  classDef {} fill:{fill},stroke:{line},color:#1b1f24", light.word());
     }
     out
 }

@@ -2,10 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::{
-    engine::status::Standing,
-    report::dag::{Graph, Node, layout},
-};
+use crate::report::dag::{Graph, Light, Node, layout};
 
 const MARGIN: f64 = 24.0;
 const HEADER: f64 = 34.0;
@@ -33,12 +30,14 @@ pub fn render(graph: &Graph) -> String {
 }
 
 /// Returns fill and line of a state, told apart also without colour vision: by lightness, and by the words.
-pub fn colors(standing: Standing) -> (&'static str, &'static str) {
-    match standing {
-        Standing::Cached => ("#dff3e4", "#2e7d4f"),
-        Standing::Stale => ("#ffe8c2", "#b26a00"),
-        Standing::Maybe => ("#dcebfb", "#2b6cb0"),
-        Standing::Blocked => ("#fbdada", "#b3261e"),
+pub fn colors(light: Light) -> (&'static str, &'static str) {
+    match light {
+        Light::Cached => ("#dff3e4", "#2e7d4f"),
+        Light::Stale => ("#ffe8c2", "#b26a00"),
+        Light::Maybe => ("#dcebfb", "#2b6cb0"),
+        Light::Ran => ("#e8e0fa", "#6a4fb3"),
+        Light::Blocked | Light::Failed => ("#fbdada", "#b3261e"),
+        Light::Skipped | Light::Cancelled => ("#eceff2", "#6b7280"),
     }
 }
 
@@ -57,9 +56,9 @@ fn head(graph: &Graph, (width, height): (f64, f64)) -> String {
          path{fill:none;stroke:#9aa1ab;stroke-width:1.4;marker-end:url(#a)}path.o{stroke-dasharray:4 4}\n\
          #a path{fill:#9aa1ab;stroke:none}\n",
     );
-    for standing in Standing::ALL {
-        let (fill, line) = colors(standing);
-        let _ = writeln!(out, ".{}{{fill:{fill};stroke:{line};stroke-width:1.2}}", standing.word());
+    for light in Light::ALL {
+        let (fill, line) = colors(light);
+        let _ = writeln!(out, ".{}{{fill:{fill};stroke:{line};stroke-width:1.2}}", light.word());
     }
     out.push_str(
         "</style>\n\
@@ -74,7 +73,7 @@ fn head(graph: &Graph, (width, height): (f64, f64)) -> String {
 
 fn draw(node: &Node, (x, y): (f64, f64), width: f64, out: &mut String) {
     let (x, y) = (x + MARGIN, y + MARGIN + HEADER);
-    let state = node.standing().word();
+    let state = node.light().word();
     if node.n_instances > 1 {
         // A second sheet behind the first: there are several.
         let _ = writeln!(
@@ -88,7 +87,7 @@ fn draw(node: &Node, (x, y): (f64, f64), width: f64, out: &mut String) {
         out,
         "<rect class=\"{state}\" x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{BOX_HEIGHT}\" rx=\"7\"/>"
     );
-    let lines = [("n", node.name.as_str(), 19.0), ("k", node.kind, 33.0)];
+    let lines = [("n", node.name.as_str(), 19.0), ("k", node.kind.as_str(), 33.0)];
     let state_text = node.state_text();
     for (class, text, down) in lines.into_iter().chain([("s", state_text.as_str(), 47.0)]) {
         let _ = writeln!(
@@ -103,13 +102,13 @@ fn draw(node: &Node, (x, y): (f64, f64), width: f64, out: &mut String) {
 
 fn legend(graph: &Graph, height: f64, out: &mut String) {
     let mut x = MARGIN;
-    for standing in Standing::ALL {
-        let n: usize = graph.nodes.iter().filter_map(|n| n.states.get(&standing)).sum();
+    for light in Light::ALL {
+        let n: usize = graph.nodes.iter().filter_map(|n| n.states.get(&light)).sum();
         if n == 0 {
             continue;
         }
         let y = height - MARGIN;
-        let word = standing.word();
+        let word = light.word();
         let _ = writeln!(
             out,
             "<rect class=\"{word}\" x=\"{x}\" y=\"{}\" width=\"14\" height=\"12\" rx=\"3\"/>",
@@ -146,7 +145,7 @@ fn curve(points: &[(f64, f64)]) -> String {
 fn width(node: &Node) -> f64 {
     let length = |text: &str| text.chars().count() as f64;
     let widest = (length(&node.name) * 7.8)
-        .max(length(node.kind) * 6.2)
+        .max(length(&node.kind) * 6.2)
         .max(length(&node.state_text()) * 6.2);
     (widest + 24.0).max(96.0).ceil()
 }

@@ -7,13 +7,10 @@ use petgraph::{
     graph::{DiGraph, NodeIndex},
 };
 
-use crate::{
-    engine::status::Standing,
-    report::{
-        dag::{Graph, Node},
-        grid::{Align, Cell, Grid},
-        style::{Style, Tone, counted},
-    },
+use crate::report::{
+    dag::{Graph, Light, Node},
+    grid::{Align, Cell, Grid},
+    style::{Style, Tone, counted},
 };
 
 /// Returns the tree.
@@ -42,8 +39,8 @@ fn push(
     let it = &graph.nodes[node];
     grid.push(vec![
         Cell::new(format!("{margin}{rail}{}", it.name), Tone::Plain),
-        Cell::new(it.kind, Tone::Dim),
-        Cell::new(it.state_text(), tone(it.standing())),
+        Cell::new(it.kind.as_str(), Tone::Dim),
+        Cell::new(it.state_text(), tone(it.light())),
         Cell::new(arrow(graph, parents[node], node), Tone::Dim),
     ]);
     let children: Vec<usize> =
@@ -97,20 +94,21 @@ fn parents(graph: &Graph) -> Vec<Option<usize>> {
     nodes.iter().map(parent).collect()
 }
 
-fn tone(standing: Standing) -> Tone {
-    match standing {
-        Standing::Cached => Tone::Good,
-        Standing::Stale => Tone::Warn,
-        Standing::Maybe => Tone::Busy,
-        Standing::Blocked => Tone::Bad,
+fn tone(light: Light) -> Tone {
+    match light {
+        Light::Cached => Tone::Good,
+        Light::Stale => Tone::Warn,
+        Light::Maybe | Light::Ran => Tone::Busy,
+        Light::Blocked | Light::Failed => Tone::Bad,
+        Light::Skipped | Light::Cancelled => Tone::Dim,
     }
 }
 
 fn totals(graph: &Graph) -> String {
     let n_instances: usize = graph.nodes.iter().map(|n| n.n_instances).sum();
     let count =
-        |s: Standing| -> usize { graph.nodes.iter().filter_map(|n: &Node| n.states.get(&s)).sum() };
-    let parts: Vec<String> = Standing::ALL
+        |s: Light| -> usize { graph.nodes.iter().filter_map(|n: &Node| n.states.get(&s)).sum() };
+    let parts: Vec<String> = Light::ALL
         .iter()
         .map(|&s| (s, count(s)))
         .filter(|(_, n)| *n > 0)
