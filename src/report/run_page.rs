@@ -100,7 +100,7 @@ fn work(timeline: &Timeline) -> String {
          style=\"min-width:700px\" role=\"img\" aria-label=\"When each stage worked\">\n"
     );
     for tick in scale::ticks(0.0, end, 6) {
-        let at = number::fixed(x(tick), 1);
+        let at = place(x(tick));
         let _ = writeln!(
             out,
             "<line class=\"grid\" x1=\"{at}\" x2=\"{at}\" y1=\"0\" y2=\"{}\"/><text x=\"{at}\" y=\"{}\" \
@@ -123,19 +123,24 @@ fn work(timeline: &Timeline) -> String {
             LABELS - 8.0,
             y + 13.0,
             page::escape(&page::cut(&stage.stage, 34)),
-            number::fixed(left, 1),
+            place(left),
             y + 3.0,
-            number::fixed((right - left).max(1.0), 1),
+            place((right - left).max(1.0)),
             if span.critical { "1" } else { "0.5" },
             page::escape(&stage.stage),
             duration(span.seconds),
-            number::fixed(right + 5.0, 1),
+            place(right + 5.0),
             y + 13.0,
             duration(span.seconds)
         );
     }
     out.push_str("</svg></div></div>\n");
     page::section("work", "When stages worked", &page::escape(&lead), &out)
+}
+
+/// Returns a coordinate, without the marks between thousands that figures for people have.
+fn place(at: f64) -> String {
+    format!("{at:.1}")
 }
 
 /// Links to what stages made to be looked at.

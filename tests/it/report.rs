@@ -55,6 +55,11 @@ fn the_page_of_a_run_is_whole_and_leads_to_the_reports() {
     for part in [id.as_str(), "data:image/svg+xml,", "id=\"work\"", "kmeans/k=2", "id=\"params\""] {
         assert!(page.contains(part), "{part}");
     }
+    let chart = &page[page.find("id=\"work\"").unwrap()..page.find("id=\"reports\"").unwrap()];
+    for part in chart.split(" x=\"").skip(1) {
+        let text = &part[..part.find('"').unwrap()];
+        assert!(text.parse::<f64>().is_ok_and(|x| (0.0..=1_100.0).contains(&x)), "{text}");
+    }
     let at = page.find("href=\"../artifacts/objects/").expect("a link to a report") + 6;
     let address = &page[at..at + page[at..].find('"').unwrap()];
     assert!(project.path("out").join(address).is_file(), "{address}");
