@@ -80,6 +80,13 @@ impl Classifier {
         self.preparation.input_columns()
     }
 
+    /// Makes the model ready to be asked again and again.
+    pub fn make_ready(&self) {
+        if let Model::Boost(booster) = &self.model {
+            booster.make_ready();
+        }
+    }
+
     /// Returns the probability of each class, shape `(n_rows, n_classes)`. Each row's answer depends on
     /// that row alone.
     ///

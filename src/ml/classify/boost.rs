@@ -8,6 +8,7 @@
 //! gradients, which are exact here (`histogram`). Cost of a round: about
 //! `n_rows * n_features * max_depth / 2` a tree.
 
+mod alone;
 mod compiled;
 mod grow;
 mod histogram;
@@ -128,6 +129,9 @@ pub struct Fit {
 /// So many rows are worth making the trees ready for: about what two groups of the quick way hold.
 const MANY_ROWS: usize = 128;
 
+/// So many rows are quicker together where the trees are ready already.
+const SOME_ROWS: usize = 12;
+
 /// Boosts trees. `validation` is needed (and used) for `early_stopping_rounds` alone.
 ///
 /// # Errors
@@ -224,17 +228,34 @@ impl Booster {
     /// # Errors
     /// If cancelled.
     pub fn predict(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
-        let many = x.n_rows() >= MANY_ROWS && x.n_cols() > 0;
-        let ready = many.then(|| self.ready.get(&self.trees, self.base.len())).flatten();
-        fill_rows(x.n_rows(), self.n_classes, work, |rows, out| {
+        let (n_rows, n_scores) = (x.n_rows(), self.base.len());
+        let ready = match n_rows {
+            _ if x.n_cols() == 0 => None,
+            MANY_ROWS.. => self.ready.get(&self.trees, n_scores),
+            SOME_ROWS.. => self.ready.at_hand(),
+            _ => None,
+        };
+        let alone = match ready {
+            None if x.n_cols() > 0 && n_rows < MANY_ROWS => self.ready.alone(&self.trees, n_scores),
+            _ => None,
+        };
+        fill_rows(n_rows, self.n_classes, work, |rows, out| {
             let mut margins = start(&self.base, rows.len());
             let values = &x.data()[rows.start * x.n_cols()..rows.end * x.n_cols()];
-            match ready {
-                Some(ready) => ready.add(values, x.n_cols(), &mut margins),
-                None => self.add(0, values, x.n_cols(), &mut margins),
+            match (ready, alone) {
+                (Some(ready), _) => ready.add(values, x.n_cols(), &mut margins),
+                (None, Some(alone)) => alone.add(values, x.n_cols(), &mut margins),
+                (None, None) => self.add(0, values, x.n_cols(), &mut margins),
             }
             self.probabilities(&margins, out);
         })
+    }
+
+    /// Makes the trees ready to be asked again and again, for few rows and for many.
+    pub fn make_ready(&self) {
+        let n_scores = self.base.len();
+        self.ready.get(&self.trees, n_scores);
+        self.ready.alone(&self.trees, n_scores);
     }
 
     /// Adds the answers of all trees from `first` on to the margins of rows of `width` values. In single

@@ -9,6 +9,7 @@
 
 use std::{fmt, sync::OnceLock};
 
+use super::alone::Alone;
 use crate::ml::{
     classify::tree::{Node, Tree},
     simd,
@@ -32,15 +33,28 @@ const CUTS: usize = 255;
 const BELOW_ALL: u8 = 0;
 const BELOW_NONE: u8 = 255;
 
-/// Trees that are made ready when they are first asked for many rows. It is no part of the model: whoever changes the
-/// trees after that must start with a new one.
+/// Trees that are made ready when they are first asked for many rows, or for few. It is no part of the model: whoever
+/// changes the trees after that must start with a new one.
 #[derive(Default)]
-pub struct Ready(OnceLock<Option<Compiled>>);
+pub struct Ready {
+    many: OnceLock<Option<Compiled>>,
+    few: OnceLock<Option<Alone>>,
+}
 
 impl Ready {
     /// Returns the trees ready for many rows; `None` if they are too large for it.
     pub(super) fn get(&self, trees: &[Tree], n_scores: usize) -> Option<&Compiled> {
-        self.0.get_or_init(|| Compiled::new(trees, n_scores)).as_ref()
+        self.many.get_or_init(|| Compiled::new(trees, n_scores)).as_ref()
+    }
+
+    /// Returns the trees ready for many rows if they are so already.
+    pub(super) fn at_hand(&self) -> Option<&Compiled> {
+        self.many.get()?.as_ref()
+    }
+
+    /// Returns the trees ready for rows one by one; `None` if they are too large for it.
+    pub(super) fn alone(&self, trees: &[Tree], n_scores: usize) -> Option<&Alone> {
+        self.few.get_or_init(|| Alone::new(trees, n_scores)).as_ref()
     }
 }
 

@@ -34,6 +34,46 @@ fn answers_are_xgboosts() {
     }
 }
 
+/// One row, a few, some and many each take another way through the trees.
+#[test]
+fn rows_are_answered_alone_as_together() {
+    for n_classes in [2, 3] {
+        let (x, y) = blobs(400, n_classes);
+        let mut odd = x.clone();
+        let width = x.n_cols();
+        for (i, value) in odd.data_mut().iter_mut().enumerate() {
+            match (i * 7919) % 23 {
+                0 => *value = f64::NAN,
+                1 => *value = -3.4e38,
+                2 => *value = 1e-300,
+                _ => {}
+            }
+        }
+        let work = Work::alone(1);
+        let samples = Samples { x: &odd, y: &y, n_classes };
+        let booster = fit(&samples, None, &params(12), &work).unwrap().booster;
+        let plain = Booster { ready: Ready::default(), ..booster.clone() };
+        let together = booster.predict(&odd, &work).unwrap();
+        for step in [1, 5, 50] {
+            for (of, ready) in [(&booster, true), (&plain, false)] {
+                for start in (0..odd.n_rows()).step_by(step) {
+                    let rows: Vec<usize> = (start..(start + step).min(odd.n_rows())).collect();
+                    let alone = of.predict(&odd.select_rows(&rows), &work).unwrap();
+                    let expected = together.select_rows(&rows);
+                    let bits =
+                        |m: &Matrix| m.data().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                    assert_eq!(bits(&alone), bits(&expected), "{step} from {start}, {ready}");
+                }
+            }
+        }
+        let mut margins = start(&booster.base, odd.n_rows());
+        booster.add(0, odd.data(), width, &mut margins);
+        let mut walked = vec![0.0; odd.n_rows() * n_classes];
+        booster.probabilities(&margins, &mut walked);
+        assert_eq!(walked, together.data());
+    }
+}
+
 #[test]
 fn threads_do_not_change_a_bit() {
     let (x, y) = blobs(400, 3);
