@@ -1,6 +1,8 @@
 //! `features.derive`: new columns by SQL expressions, a filter, and the choice of columns. Row by row, so
 //! that training and serving cannot differ. It does not know what the columns are for.
 
+mod lasting;
+
 use std::{collections::BTreeMap, sync::Arc};
 
 use arrow::{
@@ -10,6 +12,7 @@ use arrow::{
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::lasting::Lasting;
 use crate::{
     frame::{
         Table,
@@ -22,7 +25,7 @@ use crate::{
         error::StageError,
         kind::{Checked, FixedOutput, Given, InputPort, Inputs, Kind, Lookup, PortType, Problem},
         params::{Param, Shape},
-        row_by_row::{Applied, Remark, RowByRow},
+        row_by_row::{Remark, RowByRow},
         work::Work,
     },
 };
@@ -140,7 +143,7 @@ impl Kind for FeaturesDerive {
         params: &Value,
         _lookup: Lookup<'_>,
     ) -> Result<Option<Box<dyn RowByRow>>, StageError> {
-        Ok(Some(Box::new(sound(params)?)))
+        Ok(Some(Box::new(Lasting::of(sound(params)?))))
     }
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
@@ -173,14 +176,6 @@ fn sound(params: &Value) -> Result<Recipe, StageError> {
     let recipe = recipe(params, &mut problems);
     let unchecked = || StageError::Internal("unchecked expressions".to_string());
     recipe.filter(|_| problems.is_empty()).ok_or_else(unchecked)
-}
-
-impl RowByRow for Recipe {
-    fn apply(&self, rows: &Table, work: &Work) -> Result<Applied, StageError> {
-        let (table, told, keep) = Recipe::apply(self, rows, work)?;
-        let kept = keep.map(|keep| (0..keep.len()).filter(|&row| keep.value(row)).collect());
-        Ok(Applied { table, kept, remarks: told.remarks() })
-    }
 }
 
 /// Parses the parameters; every expression that cannot be parsed is a problem.

@@ -165,6 +165,16 @@ impl Expr {
         }
     }
 
+    /// Puts types on the expression for one schema, once for many small tables.
+    ///
+    /// # Errors
+    /// As [`Expr::type_in`].
+    pub fn ready(&self, schema: &Schema) -> Result<Ready, ExprError> {
+        let mut binder = Binder::new(schema);
+        let bound = self.bound(&mut binder)?;
+        Ok(Ready { bound, columns: binder.columns })
+    }
+
     fn bound(&self, binder: &mut Binder<'_>) -> Result<Bound, ExprError> {
         let bound = binder.bind(&self.ast)?;
         if bound.ty == Ty::Interval {
@@ -172,6 +182,25 @@ impl Expr {
             return Err(ExprError::new(bound.at, "an interval cannot be a column", help));
         }
         Ok(bound)
+    }
+}
+
+/// An expression with types for one schema.
+pub struct Ready {
+    bound: Bound,
+    columns: Vec<(usize, Ty)>,
+}
+
+impl Ready {
+    /// Computes the expression as [`Expr::eval`] does on a table with these columns: those of the schema, in its order.
+    ///
+    /// # Errors
+    /// As [`Expr::eval`].
+    pub fn eval(&self, columns: &[ArrayRef], n_rows: usize) -> Result<ArrayRef, ExprError> {
+        let read = self.columns.iter().map(|column| read_column(column, columns));
+        let at_hand =
+            Rows { columns: read.collect::<Result<_, _>>()?, n_rows, origin: Origin::From(0) };
+        eval::expanded(&self.bound, &eval::eval(&self.bound, &at_hand)?, n_rows)
     }
 }
 
@@ -193,12 +222,14 @@ pub fn resolve<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone) -> 
 mod tests;
 
 fn read_columns(binder: &Binder<'_>, batch: &RecordBatch) -> Result<Vec<ArrayRef>, ExprError> {
-    let read = |(index, ty): &(usize, Ty)| {
-        let array = batch.column(*index);
-        if *array.data_type() == ty.arrow() {
-            return Ok(array.clone());
-        }
-        compute::cast(array, &ty.arrow()).map_err(|error| ExprError::new(0, error.to_string(), ""))
-    };
-    binder.columns.iter().map(read).collect()
+    binder.columns.iter().map(|column| read_column(column, batch.columns())).collect()
+}
+
+fn read_column((index, ty): &(usize, Ty), columns: &[ArrayRef]) -> Result<ArrayRef, ExprError> {
+    let lost = || ExprError::new(0, "a column was lost", "");
+    let array = columns.get(*index).ok_or_else(lost)?;
+    if *array.data_type() == ty.arrow() {
+        return Ok(array.clone());
+    }
+    compute::cast(array, &ty.arrow()).map_err(|error| ExprError::new(0, error.to_string(), ""))
 }

@@ -1,0 +1,151 @@
+//! A recipe that is asked again and again: what depends on the columns alone is settled once for each schema, so that one row
+//! costs no more than its expressions. The bits are those of the recipe, whose words it leaves to the recipe, too: where
+//! something is wrong, the recipe is asked to say what. It does not know where rows come from.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use arrow::{
+    array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions},
+    compute,
+    datatypes::SchemaRef,
+};
+
+use super::{Recipe, Told, n_odd, with_field};
+use crate::{
+    base::pool::CHUNK_ROWS,
+    frame::{Table, expr::Ready},
+    stage::{
+        error::StageError,
+        row_by_row::{Applied, RowByRow},
+        work::Work,
+    },
+};
+
+/// Schemas that are remembered. Rows come with few: a column of whole numbers may have fractions now and then.
+const MOST: usize = 8;
+
+/// A recipe, and what is settled of it.
+pub struct Lasting {
+    recipe: Recipe,
+    settled: RwLock<Vec<Arc<Settled>>>,
+}
+
+/// A recipe for one schema.
+struct Settled {
+    schema: SchemaRef,
+    columns: Vec<(Ready, Place)>,
+    filter: Option<Ready>,
+    /// Which columns stay, in order.
+    kept: Vec<usize>,
+    result: SchemaRef,
+}
+
+/// Where a new column goes.
+enum Place {
+    /// Instead of an old one.
+    At(usize),
+    /// After all others.
+    Last,
+}
+
+impl Lasting {
+    /// Makes one of which nothing is settled.
+    pub fn of(recipe: Recipe) -> Lasting {
+        Lasting { recipe, settled: RwLock::default() }
+    }
+
+    fn settled(&self, schema: &SchemaRef) -> Option<Arc<Settled>> {
+        let all = self.settled.read().unwrap_or_else(PoisonError::into_inner);
+        all.iter().find(|s| Arc::ptr_eq(&s.schema, schema) || s.schema == *schema).cloned()
+    }
+
+    fn whole(&self, rows: &Table, work: &Work) -> Result<Applied, StageError> {
+        let (table, told, keep) = self.recipe.apply(rows, work)?;
+        if let Some(settled) = Settled::of(&self.recipe, &rows.schema(), table.schema()) {
+            let mut all = self.settled.write().unwrap_or_else(PoisonError::into_inner);
+            if all.len() < MOST && all.iter().all(|s| s.schema != settled.schema) {
+                all.push(Arc::new(settled));
+            }
+        }
+        let kept = keep.map(|keep| (0..keep.len()).filter(|&row| keep.value(row)).collect());
+        Ok(Applied { table, kept, remarks: told.remarks() })
+    }
+}
+
+impl RowByRow for Lasting {
+    fn apply(&self, rows: &Table, work: &Work) -> Result<Applied, StageError> {
+        // Longer tables go chunk by chunk, which the recipe knows how to do.
+        if (1..=CHUNK_ROWS).contains(&rows.n_rows())
+            && let Some(settled) = self.settled(&rows.schema())
+            && let Some(applied) = settled.apply(&self.recipe, rows)
+        {
+            work.check()?;
+            return Ok(applied);
+        }
+        self.whole(rows, work)
+    }
+}
+
+impl Settled {
+    /// Settles what a recipe that made `result` of `schema` does; `None` if it cannot be told beforehand.
+    fn of(recipe: &Recipe, schema: &SchemaRef, result: SchemaRef) -> Option<Settled> {
+        let id = crate::frame::table::id_of(schema);
+        let mut now = schema.as_ref().clone();
+        let mut columns = Vec::with_capacity(recipe.columns.len());
+        for (name, expr) in &recipe.columns {
+            let ready = expr.ready(&now).ok()?;
+            let place = now.index_of(name).map_or(Place::Last, Place::At);
+            now = with_field(&now, name, expr.type_in(&now).ok()?);
+            columns.push((ready, place));
+        }
+        let filter = match &recipe.filter {
+            Some(filter) => Some(filter.ready(&now).ok()?),
+            None => None,
+        };
+        let names: Vec<String> = now.fields().iter().map(|f| f.name().clone()).collect();
+        let kept = recipe.kept(&names, id.as_deref());
+        let kept: Option<Vec<usize>> = kept.iter().map(|name| now.index_of(name).ok()).collect();
+        Some(Settled { schema: schema.clone(), columns, filter, kept: kept?, result })
+    }
+
+    /// Returns `None` if anything is wrong.
+    fn apply(&self, recipe: &Recipe, rows: &Table) -> Option<Applied> {
+        let n_rows = rows.n_rows();
+        let mut arrays: Vec<ArrayRef> = rows.batch().columns().to_vec();
+        arrays.reserve(self.columns.len());
+        let mut told = Told { n_rows, ..Told::default() };
+        for ((ready, place), (name, _)) in self.columns.iter().zip(&recipe.columns) {
+            let values = ready.eval(&arrays, n_rows).ok()?;
+            let n = n_odd(&values);
+            if n > 0 {
+                told.odd.push((name.clone(), n));
+            }
+            match place {
+                Place::At(index) => arrays[*index] = values,
+                Place::Last => arrays.push(values),
+            }
+        }
+        let keep = match &self.filter {
+            Some(filter) => Some(filter.eval(&arrays, n_rows).ok()?),
+            None => None,
+        };
+        let mut kept = None;
+        let mut n_kept = n_rows;
+        let mut out: Vec<ArrayRef> = self.kept.iter().map(|&index| arrays[index].clone()).collect();
+        if let Some(keep) = keep {
+            let truth = keep.as_boolean_opt()?;
+            let stays = |row: &usize| truth.is_valid(*row) && truth.value(*row);
+            let rows: Vec<usize> = (0..n_rows).filter(stays).collect();
+            n_kept = rows.len();
+            told.n_left_out = n_rows - n_kept;
+            if n_kept < n_rows {
+                let mask: BooleanArray = (0..n_rows).map(|row| Some(stays(&row))).collect();
+                out = out.iter().map(|a| compute::filter(a, &mask).ok()).collect::<Option<_>>()?;
+            }
+            kept = Some(rows);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(n_kept));
+        let batch = RecordBatch::try_new_with_options(self.result.clone(), out, &options).ok()?;
+        Some(Applied { table: Table::from_batch(batch), kept, remarks: told.remarks() })
+    }
+}
