@@ -1,7 +1,7 @@
 //! `orchestrate`: reproducible customer segmentation from pipelines in YAML.
 //!
 //! The layers, from the ground up; each imports only what stands before it:
-//! `base`, `frame`, `store`, `stage`, `engine`, `ml`, `kinds`, `app`, `report`, `cli`.
+//! `base`, `frame`, `store`, `stage`, `engine`, `ml`, `kinds`, `app`, `report`, `server` and `cli` side by side.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -15,5 +15,6 @@ pub mod frame;
 pub mod kinds;
 pub mod ml;
 pub mod report;
+pub mod server;
 pub mod stage;
 pub mod store;

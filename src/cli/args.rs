@@ -16,6 +16,7 @@ use crate::{
         report,
         reproduce::{ReproduceArgs, RestoreArgs},
         sample::command as sample,
+        serve,
     },
     engine::plan::Overrides,
 };
@@ -101,6 +102,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Assign new customers to the segments of a run
     Predict(PredictArgs),
+    /// Answer new customers over HTTP with the segments of a run
+    Serve(serve::ServeArgs),
     /// Tell how new customers differ from those of a run
     Drift(drift::DriftArgs),
     /// Write a run's classifier for another program

@@ -24,6 +24,7 @@ mod report;
 mod reproduce;
 mod run;
 pub mod sample;
+mod serve;
 mod status;
 
 use std::process::ExitCode;
@@ -64,6 +65,7 @@ pub fn main() -> ExitCode {
         Command::Path(args) => cat::path(&context, args),
         Command::Check(args) => check::check(&context, args),
         Command::Predict(args) => predict::predict(&context, args),
+        Command::Serve(args) => serve::serve(&context, args),
         Command::Drift(args) => drift::drift(&context, args),
         Command::Export(args) => export::export(&context, args),
         Command::Reproduce(args) => reproduce::reproduce(&context, args),

@@ -7,7 +7,7 @@ use std::{
 
 /// From the top down; a layer may import those after it, and itself.
 const LAYERS: &[&str] =
-    &["cli", "report", "app", "kinds", "ml", "engine", "stage", "store", "frame", "base"];
+    &["cli", "server", "report", "app", "kinds", "ml", "engine", "stage", "store", "frame", "base"];
 
 /// What mathematics must not name.
 const MATHEMATICS_MUST_NOT_NAME: &[&str] =

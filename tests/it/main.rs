@@ -31,6 +31,7 @@ mod real_data;
 mod reference;
 mod report;
 mod reproduce;
+mod serve;
 mod shipped_data;
 mod signals;
 mod transform;

@@ -1,0 +1,4 @@
+//! Servers: what of the program is asked over HTTP. It does not know arguments; like the command line it asks `app`.
+
+pub mod listen;
+pub mod scoring;

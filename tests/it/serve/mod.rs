@@ -1,0 +1,376 @@
+//! `serve`, asked by each protocol over real connections: the answers are those of `predict`.
+
+mod client;
+mod hostile;
+
+use std::{
+    io::{Read, Write},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use self::client::Server;
+use crate::project::{PIPELINE, Project};
+
+fn served() -> (Project, Server) {
+    let project = Project::small();
+    project.run();
+    let server = Server::start(&project, &["--no-access-log"]);
+    (project, server)
+}
+
+const CSV: &str = "id,income,visits,color\nn1,10.5,5,red\nn2,50,40.25,green\nn3,,12,blue\nn4,10,0,red\nn5,90.1,12,violet\n";
+
+fn records() -> Value {
+    json!([
+        { "id": "n1", "income": 10.5, "visits": 5, "color": "red" },
+        { "id": "n2", "income": 50, "visits": 40.25, "color": "green" },
+        { "id": "n3", "visits": 12, "color": "blue", "further": [1, {}] },
+        { "id": "n4", "income": 10, "visits": 0, "color": "red" },
+        { "color": "violet", "visits": 12, "income": 90.1, "id": "n5" },
+    ])
+}
+
+/// What `predict` says of the same rows.
+fn predicted(project: &Project) -> Value {
+    project.write("new.csv", CSV);
+    project.say(&["predict", "new.csv", "--json"]).expect(0).json()
+}
+
+#[test]
+fn every_protocol_answers_as_predict_does() {
+    let (project, server) = served();
+    let said = predicted(&project);
+    let expected = &said["predictions"];
+    assert!(expected[3]["segment"].is_null() && expected[0]["p_0"].is_f64(), "{expected}");
+    let same = |reply: client::Reply| {
+        let reply = reply.expect(200);
+        assert_eq!(reply.header("x-orchestrate-model").as_deref(), said["model"].as_str());
+        let told = reply.json();
+        assert_eq!(told["predictions"], *expected);
+        assert_eq!((&told["run"], &told["model"]), (&said["run"], &said["model"]));
+    };
+    let rows = records();
+    same(server.post("/v1/predict", rows.to_string()));
+    same(server.post("/invocations", json!({ "dataframe_records": rows }).to_string()));
+    same(server.post("/invocations", json!({ "instances": rows }).to_string()));
+    same(server.post("/invocations", json!({ "inputs": rows }).to_string()));
+    let csv = &[("Content-Type", "text/csv; charset=utf-8")];
+    same(server.ask("POST", "/v1/predict", csv, CSV.as_bytes()));
+    same(server.ask("POST", "/invocations", csv, CSV.as_bytes()));
+    let names = ["id", "income", "visits", "color"];
+    let row = |row: &Value| names.map(|name| row[name].clone());
+    let data: Vec<_> = rows.as_array().unwrap().iter().map(row).collect();
+    let split =
+        json!({ "dataframe_split": { "columns": names, "index": [0, 1, 2, 3, 4], "data": data } });
+    same(server.post("/invocations", split.to_string()));
+    let column = |name: &str| -> Vec<Value> {
+        rows.as_array().unwrap().iter().map(|row| row[name].clone()).collect()
+    };
+    let columns: Value = names
+        .iter()
+        .map(|name| (name.to_string(), json!(column(name))))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    same(server.post("/invocations", json!({ "inputs": columns, "params": {} }).to_string()));
+    // One record stands for a list of one.
+    let one = server.post("/v1/predict", rows[1].to_string()).expect(200).json();
+    assert_eq!(one["predictions"], json!([expected[1]]));
+    tensors(&server, &said, &column);
+    arrow(&project, &server, expected);
+}
+
+fn tensors(server: &Server, said: &Value, column: &dyn Fn(&str) -> Vec<Value>) {
+    let path = "/v2/models/small/infer";
+    let input = |name: &str, datatype: &str| json!({ "name": name, "datatype": datatype, "shape": [5, 1], "data": column(name) });
+    let body = json!({ "id": "7", "inputs": [input("income", "FP64"), input("visits", "FP64"), input("color", "BYTES")] });
+    let told = server.post(path, body.to_string()).expect(200).json();
+    assert_eq!((&told["id"], &told["model_version"]), (&json!("7"), &said["run"]));
+    let expected = said["predictions"].as_array().unwrap();
+    for output in told["outputs"].as_array().unwrap() {
+        let name = output["name"].as_str().unwrap();
+        let values: Vec<Value> = expected.iter().map(|row| row[name].clone()).collect();
+        assert_eq!(output["data"], json!(values), "{name}");
+    }
+    // The same as bytes after the JSON, and bytes in return.
+    let mut bytes = Vec::new();
+    let mut inputs = Vec::new();
+    for name in ["income", "visits"] {
+        let before = bytes.len();
+        column(name)
+            .iter()
+            .for_each(|v| bytes.extend(v.as_f64().unwrap_or(f64::NAN).to_le_bytes()));
+        let parameters = json!({ "binary_data_size": bytes.len() - before });
+        inputs.push(
+            json!({ "name": name, "datatype": "FP64", "shape": [5], "parameters": parameters }),
+        );
+    }
+    let before = bytes.len();
+    for text in column("color") {
+        let text = text.as_str().unwrap();
+        bytes.extend((text.len() as u32).to_le_bytes());
+        bytes.extend(text.as_bytes());
+    }
+    let parameters = json!({ "binary_data_size": bytes.len() - before });
+    inputs.push(
+        json!({ "name": "color", "datatype": "BYTES", "shape": [5], "parameters": parameters }),
+    );
+    let outputs =
+        json!([{ "name": "p_1", "parameters": { "binary_data": true } }, { "name": "segment" }]);
+    let head = json!({ "inputs": inputs, "outputs": outputs }).to_string();
+    let length = head.len().to_string();
+    let headers = [("Inference-Header-Content-Length", length.as_str())];
+    let whole = [head.as_bytes(), &bytes].concat();
+    let versioned = format!("/v2/models/small/versions/{}/infer", said["run"].as_str().unwrap());
+    let reply = server.ask("POST", &versioned, &headers, &whole).expect(200);
+    let length: usize = reply.header("Inference-Header-Content-Length").unwrap().parse().unwrap();
+    let told: Value = serde_json::from_slice(&reply.body[..length]).unwrap();
+    assert_eq!(told["outputs"][0]["parameters"]["binary_data_size"], 40);
+    let p: Vec<f64> =
+        reply.body[length..].as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
+    for (p, row) in p.iter().zip(expected) {
+        assert_eq!(row["p_1"].as_f64().unwrap_or(f64::NAN).to_bits(), p.to_bits());
+    }
+    let cut = server.ask("POST", path, &headers, &whole[..whole.len() - 1]).expect(400);
+    assert_eq!(cut.json()["error"], "input `color`: its bytes are not all there");
+}
+
+fn arrow(project: &Project, server: &Server, expected: &Value) {
+    project.say(&["cat", "customers", "--rows", "5", "-o", "rows.arrow"]).expect(0);
+    let rows = std::fs::read(project.path("rows.arrow")).unwrap();
+    let said = project.say(&["predict", "rows.arrow", "--json"]).expect(0).json();
+    let media = "application/vnd.apache.arrow.file";
+    let json = server.ask(
+        "POST",
+        "/v1/predict",
+        &[("Content-Type", media), ("Accept", "application/json")],
+        &rows,
+    );
+    assert_eq!(json.expect(200).json()["predictions"], said["predictions"]);
+    let reply = server.ask("POST", "/v1/predict", &[("Content-Type", media)], &rows).expect(200);
+    assert_eq!(
+        reply.header("content-type").as_deref(),
+        Some("application/vnd.apache.arrow.stream")
+    );
+    project.write("answers.arrows", &reply.body);
+    let stream = orchestrate::frame::ipc::read_stream(reply.body.into()).unwrap();
+    assert_eq!((stream.num_rows(), stream.schema().field(1).name().as_str()), (5, "segment"));
+    assert!(stream.schema().metadata().contains_key("orchestrate.model"));
+    let wants =
+        [("Content-Type", "application/json"), ("Accept", "application/vnd.apache.arrow.stream")];
+    let reply =
+        server.ask("POST", "/v1/predict", &wants, records().to_string().as_bytes()).expect(200);
+    let stream = orchestrate::frame::ipc::read_stream(reply.body.into()).unwrap();
+    assert_eq!(stream.num_rows(), expected.as_array().unwrap().len());
+}
+
+#[test]
+fn what_does_not_fit_is_told_in_the_manner_of_the_protocol() {
+    let (_project, server) = served();
+    let told = server
+        .post("/v1/predict", r#"[{"income": 1, "visits": "many", "color": "red"}]"#)
+        .expect(400);
+    let request = told.header("x-request-id").unwrap();
+    assert_eq!(
+        told.json(),
+        json!({ "error": { "code": "INVALID_PARAMETER_VALUE",
+                           "message": "column `visits`, row 0: `many` is not a number up to 3.4e38" },
+                "request_id": request })
+    );
+    let missing =
+        server.post("/invocations", r#"{"dataframe_records": [{"income": 1}]}"#).expect(400).json();
+    assert_eq!(missing["error_code"], "INVALID_PARAMETER_VALUE");
+    assert!(
+        missing["message"].as_str().unwrap().starts_with("column `visits` is missing"),
+        "{missing}"
+    );
+    for body in [
+        "{",
+        "[]",
+        "{}",
+        r#"{"instances": [], "inputs": {}}"#,
+        r#"{"dataframe_split": {"columns": ["a"], "data": [[1, 2]]}}"#,
+    ] {
+        assert_eq!(
+            server.post("/invocations", body).expect(400).json()["error_code"],
+            "BAD_REQUEST",
+            "{body}"
+        );
+    }
+    server.ask("POST", "/invocations", &[("Content-Type", "text/plain")], b"x").expect(415);
+    assert_eq!(
+        server.post("/v2/models/other/infer", "{}").expect(404).json()["error"],
+        "there is no model `other`; there is `small`"
+    );
+    server.get("/v2/models/small/versions/1").expect(404);
+    let wrong = server.get("/v1/predict").expect(405);
+    assert_eq!(wrong.header("allow").as_deref(), Some("POST"));
+    server.get("/nothing").expect(404).json();
+    assert_eq!(
+        server.ask("GET", "/nothing", &[("X-Request-Id", "mine")], b"").json()["request_id"],
+        "mine"
+    );
+}
+
+#[test]
+fn the_server_tells_what_it_is() {
+    let (project, server) = served();
+    assert_eq!(server.get("/ping").expect(200).text(), "\n");
+    assert_eq!(server.get("/health").expect(200).text(), "\n");
+    assert_eq!(server.get("/version").expect(200).text(), env!("CARGO_PKG_VERSION"));
+    server.get("/v2/health/live").expect(200);
+    server.get("/v2/health/ready").expect(200);
+    server.get("/v2/models/small/ready").expect(200);
+    assert_eq!(server.get("/v2").expect(200).json()["extensions"], json!(["binary_tensor_data"]));
+    let model = server.get("/v2/models/small").expect(200).json();
+    assert_eq!(model["inputs"][1], json!({ "name": "income", "datatype": "FP64", "shape": [-1] }));
+    let openapi = server.get("/openapi.json").expect(200).json();
+    assert_eq!(openapi["openapi"], "3.1.0");
+    let record = &openapi["components"]["schemas"]["Record"];
+    assert_eq!(record["required"], json!(["income", "visits", "color"]));
+    assert_eq!(record["properties"]["color"]["anyOf"][0]["enum"], json!(["blue", "green", "red"]));
+    let page = server.get("/").expect(200);
+    assert!(
+        page.text().contains("name=\"color\"") && page.header("content-security-policy").is_some()
+    );
+    server.post("/v1/predict", records().to_string()).expect(200);
+    let metrics = server.get("/metrics").expect(200).text();
+    for line in [
+        "orchestrate_rows_total 5",
+        "orchestrate_http_requests_total{route=\"/v1/predict\",status=\"200\"} 1",
+    ] {
+        assert!(metrics.lines().any(|l| l == line), "{metrics}");
+    }
+    drop(project);
+}
+
+#[test]
+fn a_token_is_required_where_one_is_configured() {
+    let project = Project::small();
+    project.run();
+    project.write("token", "s3cret\n");
+    let token = project.path("token");
+    let server =
+        Server::start(&project, &["--no-access-log", "--token-file", token.to_str().unwrap()]);
+    let body = records().to_string();
+    let ask = |authorization: &str| {
+        let headers = [("Content-Type", "application/json"), ("Authorization", authorization)];
+        server.ask("POST", "/v1/predict", &headers, body.as_bytes()).status
+    };
+    assert_eq!(
+        server.post("/v1/predict", &body).expect(401).header("www-authenticate").as_deref(),
+        Some("Bearer")
+    );
+    for wrong in ["Bearer wrong", "Bearer ", "s3cret", "Basic s3cret", "Bearer s3cret2"] {
+        assert_eq!(ask(wrong), 401, "{wrong}");
+    }
+    assert_eq!((ask("Bearer s3cret"), ask("bearer s3cret")), (200, 200));
+    assert_eq!(
+        server.post("/invocations", "{}").expect(401).json()["error_code"],
+        "UNAUTHENTICATED"
+    );
+    server.get("/metrics").expect(401);
+    server.get("/ping").expect(200);
+    assert!(!server.get("/").expect(200).text().contains("green"), "levels are not for everybody");
+    let said = project
+        .command(&["serve", "--bind", "127.0.0.1:0"])
+        .env("ORCHESTRATE_TOKEN", " ")
+        .output()
+        .unwrap();
+    assert_eq!(said.status.code(), Some(2));
+}
+
+/// A tag that moves takes the server with it; what cannot be served leaves it where it is.
+#[test]
+fn the_server_follows_its_tag() {
+    let project = Project::small();
+    let first = project.run()["run"].as_str().unwrap().to_string();
+    project.say(&["tag", &first, "prod"]).expect(0);
+    let server = Server::start(&project, &["--run", "prod"]);
+    let running = |server: &Server| {
+        server.post("/v1/predict", records().to_string()).expect(200).json()["run"]
+            .as_str()
+            .unwrap()
+            .to_string()
+    };
+    assert_eq!(running(&server), first);
+    project.edit("trees: 5", "trees: 6");
+    let second = project.run()["run"].as_str().unwrap().to_string();
+    assert_eq!(running(&server), first);
+    project.say(&["tag", &second, "prod"]).expect(0);
+    let start = Instant::now();
+    while running(&server) != second {
+        assert!(start.elapsed() < Duration::from_secs(30), "the server did not follow");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    // A run without a classifier cannot answer.
+    let at = PIPELINE.find("  forest:").unwrap();
+    project.write("pipelines/small.yaml", &PIPELINE[..at]);
+    let third = project.run()["run"].as_str().unwrap().to_string();
+    project.say(&["tag", &third, "prod"]).expect(0);
+    while !server.get("/metrics").text().contains("orchestrate_run_switches_failed_total 1") {
+        assert!(start.elapsed() < Duration::from_secs(30), "the server did not tell");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(running(&server), second);
+    let (code, log) = server.end();
+    assert_eq!(code, 0);
+    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let events: Vec<&str> = lines.iter().filter_map(|line| line["event"].as_str()).collect();
+    assert_eq!(events, ["listening", "switched", "switch-failed", "ended"], "{log}");
+    assert!(
+        lines.iter().any(|l| l["path"] == "/v1/predict" && l["status"] == 200 && l["rows"] == 5),
+        "{log}"
+    );
+}
+
+/// One customer alone has no others to be added up with.
+#[test]
+fn a_way_on_which_rows_meet_is_refused() {
+    let pipeline = "\
+pipeline: small
+stages:
+  lines:
+    uses: ingest.csv
+    with: { path: data/raw/lines.csv, id: line }
+  customers:
+    uses: features.aggregate
+    inputs: { table: lines }
+    with: { key: who, columns: { total: { agg: sum, of: amount } } }
+  kind: { uses: features.derive, inputs: { table: customers }, with: { columns: { big: total > 100 } } }
+  forest: { uses: classify.forest, inputs: { table: kind }, with: { target: big, trees: 5 } }
+";
+    let project = Project::empty(pipeline);
+    let mut lines = "line,who,amount\n".to_string();
+    for i in 0..80 {
+        lines.push_str(&format!("l{i},w{},{}\n", i / 2, if i % 4 < 2 { 10 } else { 100 }));
+    }
+    project.write("data/raw/lines.csv", lines);
+    project.run();
+    let said = project.say(&["serve", "--bind", "127.0.0.1:0"]).expect(2);
+    assert!(said.err.contains("stage `customers` (`features.aggregate`)"), "{}", said.err);
+}
+
+/// What was asked before the end is answered, and nothing after it.
+#[test]
+fn open_requests_are_finished_before_the_end() {
+    let (_project, mut server) = served();
+    let body = records().to_string();
+    let mut open = server.connect();
+    let head = format!(
+        "POST /v1/predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    open.write_all(head.as_bytes()).unwrap();
+    open.write_all(&body.as_bytes()[..10]).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    let pid = rustix::process::Pid::from_child(&server.child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    open.write_all(&body.as_bytes()[10..]).unwrap();
+    let mut all = Vec::new();
+    open.read_to_end(&mut all).unwrap();
+    client::reply(&all).unwrap().expect(200);
+    assert_eq!(server.child.wait().unwrap().code(), Some(0));
+}
