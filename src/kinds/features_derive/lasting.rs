@@ -149,3 +149,125 @@ impl Settled {
         Some(Applied { table: Table::from_batch(batch), kept, remarks: told.remarks() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use arrow::array::{Date32Array, Float64Array, Int64Array, StringArray};
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        kinds::features_derive::{FeaturesDerive, sound},
+        stage::memory,
+    };
+
+    /// Values that a row may meet: none, ties, extremes, texts that no level is called.
+    fn table(n_rows: usize, seed: u64) -> Table {
+        let mut state = seed;
+        let mut roll = |n: u64| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) % n
+        };
+        let floats =
+            [None, Some(0.0), Some(-0.0), Some(1.5), Some(1e308), Some(f64::NAN), Some(5e-324)];
+        let a: Float64Array = (0..n_rows).map(|_| floats[roll(7) as usize]).collect();
+        let whole = [None, Some(0), Some(3), Some(-7), Some(i64::from(i32::MAX))];
+        let n: Int64Array = (0..n_rows).map(|_| whole[roll(5) as usize]).collect();
+        let words = [None, Some(""), Some("x"), Some("unknown \u{e9}")];
+        let t: StringArray = (0..n_rows).map(|_| words[roll(4) as usize]).collect();
+        let d: Date32Array =
+            (0..n_rows).map(|_| [None, Some(0), Some(20_000)][roll(3) as usize]).collect();
+        let id: StringArray = (0..n_rows).map(|i| Some(format!("c{i}"))).collect();
+        let columns: [(&str, ArrayRef); 5] = [
+            ("id", Arc::new(id)),
+            ("a", Arc::new(a)),
+            ("n", Arc::new(n)),
+            ("t", Arc::new(t)),
+            ("d", Arc::new(d)),
+        ];
+        Table::new(Some("id"), columns.to_vec()).unwrap()
+    }
+
+    fn recipe() -> Recipe {
+        let written = json!({
+            "columns": {
+                "ratio": "a / nullif(n, 0)",
+                "over": "a / n",
+                "a": "coalesce(a, 1) * 2",
+                "same": "case when t = 'x' then ratio when n > 1 then 1 // n else null end",
+                "days": "date_diff('day', d, date '2026-01-01')",
+                "constant": "1 + 1",
+                "log": "ln(1 + abs(n))",
+            },
+            "where": "n is null or n <> 3",
+            "drop": ["d"],
+            "rename": { "over": "beyond" },
+        });
+        sound(&memory::canonical(&FeaturesDerive, &written).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_is_settled_gives_the_same_bits() {
+        let work = Work::alone(1);
+        let lasting = Lasting::of(recipe());
+        let rows = table(300, 7);
+        lasting.apply(&rows, &work).unwrap();
+        let settled = lasting.settled(&rows.schema()).expect("it was asked once");
+        for (start, n) in (0..300).map(|start| (start, 1)).chain([(0, 300), (17, 64)]) {
+            let part = Table::from_batch(rows.batch().slice(start, n));
+            let (expected, told, keep) = recipe().apply(&part, &work).unwrap();
+            let keep = keep.unwrap();
+            let quick = settled.apply(&recipe(), &part).expect("nothing is wrong");
+            assert_eq!(quick.table.schema(), expected.schema());
+            let shown = |table: &Table| -> BTreeMap<String, String> {
+                let arrays = table.names().into_iter().zip(table.batch().columns());
+                arrays.map(|(name, array)| (name, bits(array))).collect()
+            };
+            assert_eq!(shown(&quick.table), shown(&expected), "{n} from {start}");
+            let kept: Vec<usize> = (0..n).filter(|&row| keep.value(row)).collect();
+            assert_eq!(quick.kept, Some(kept));
+            assert_eq!(quick.remarks, told.remarks());
+        }
+    }
+
+    /// Floats as bits: -0.0 and NaN count.
+    fn bits(array: &ArrayRef) -> String {
+        use arrow::datatypes::Float64Type;
+        match array.as_primitive_opt::<Float64Type>() {
+            Some(floats) => {
+                format!("{:?}", floats.iter().map(|v| v.map(f64::to_bits)).collect::<Vec<_>>())
+            }
+            None => format!("{array:?}"),
+        }
+    }
+
+    /// A value that cannot be computed is told by the recipe, with its row.
+    #[test]
+    fn the_recipe_says_what_is_wrong() {
+        let written = json!({ "columns": { "number": "cast(t as integer)" } });
+        let recipe = || sound(&memory::canonical(&FeaturesDerive, &written).unwrap()).unwrap();
+        let (work, lasting) = (Work::alone(1), Lasting::of(recipe()));
+        let fine = Table::new(
+            Some("id"),
+            vec![
+                ("id", Arc::new(StringArray::from(vec!["p"])) as ArrayRef),
+                ("t", Arc::new(StringArray::from(vec!["12"])) as ArrayRef),
+            ],
+        );
+        lasting.apply(&fine.unwrap(), &work).unwrap();
+        let wrong = Table::new(
+            Some("id"),
+            vec![
+                ("id", Arc::new(StringArray::from(vec!["q"])) as ArrayRef),
+                ("t", Arc::new(StringArray::from(vec!["twelve"])) as ArrayRef),
+            ],
+        );
+        let wrong = wrong.unwrap();
+        let error = lasting.apply(&wrong, &work).unwrap_err().to_string();
+        let Err(expected) = recipe().apply(&wrong, &work) else { panic!("it is wrong") };
+        assert_eq!(error, expected.to_string());
+        assert!(error.contains("row 0 (id q)"), "{error}");
+    }
+}
