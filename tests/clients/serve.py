@@ -129,7 +129,7 @@ def ask(url, table, records, read, expected):
         frame = pl.read_ipc_stream(io.BytesIO(stream))
         same("polars", frame["segment"], frame["p_0"], expected)
         sink = io.BytesIO()
-        pl.read_ipc(io.BytesIO(read("rows.arrow")), memory_map=False).write_ipc_stream(sink)
+        pl.read_ipc(io.BytesIO(read("rows.arrow"))).write_ipc_stream(sink)
         told = json.loads(post(f"{url}/v1/predict", sink.getvalue(), f"{media}.stream"))["predictions"]
         same("polars writes", [r["segment"] for r in told], [r["p_0"] for r in told], expected)
     if shutil.which("promtool"):

@@ -196,6 +196,24 @@ impl Columns {
     }
 }
 
+/// Returns a whole number; 7.0 is one too, and some write it so.
+fn id_number(cell: &Cell<'_>) -> Option<i64> {
+    match cell {
+        Cell::Int(number) => Some(*number),
+        Cell::Float(value) if value.fract() == 0.0 && value.abs() < i64::MAX as f64 => {
+            Some(*value as i64)
+        }
+        _ => None,
+    }
+}
+
+fn id_text(cell: &Cell<'_>) -> Option<String> {
+    match cell {
+        Cell::Text(text) => Some(text.to_string()),
+        cell => id_number(cell).map(|number| number.to_string()),
+    }
+}
+
 fn failed(error: impl Into<FrameError>) -> Problem {
     Problem::internal(error.into().to_string())
 }
@@ -257,14 +275,7 @@ impl Column {
                 })?;
                 Arc::new(TimestampMicrosecondArray::from(values))
             }
-            Holds::Texts if self.is_id => {
-                let values = self.values(cells, |cell| match cell {
-                    Cell::Text(text) => Some(text.to_string()),
-                    Cell::Int(number) => Some(number.to_string()),
-                    _ => None,
-                })?;
-                Arc::new(StringArray::from(values))
-            }
+            Holds::Texts if self.is_id => Arc::new(StringArray::from(self.values(cells, id_text)?)),
             Holds::Texts => Arc::new(StringArray::from(self.values(cells, |cell| match cell {
                 Cell::Text(text) => Some(text.as_ref()),
                 _ => None,
@@ -276,18 +287,10 @@ impl Column {
     fn numbers(&self, cells: &[Option<&Cell<'_>>], is_whole: bool) -> Result<ArrayRef, Problem> {
         let is_text = |cell: &&Cell<'_>| matches!(cell, Cell::Text(_));
         if self.is_id && cells.iter().flatten().any(is_text) {
-            let texts = self.values(cells, |cell| match cell {
-                Cell::Text(text) => Some(text.to_string()),
-                Cell::Int(number) => Some(number.to_string()),
-                _ => None,
-            })?;
-            return Ok(Arc::new(StringArray::from(texts)));
+            return Ok(Arc::new(StringArray::from(self.values(cells, id_text)?)));
         }
         if self.is_id && is_whole {
-            let whole = self.values(cells, |cell| match cell {
-                Cell::Int(value) => Some(*value),
-                _ => None,
-            })?;
+            let whole = self.values(cells, id_number)?;
             return Ok(Arc::new(Int64Array::from(whole)));
         }
         let most = if is_whole { LARGEST_INTEGER } else { LARGEST_NUMBER };

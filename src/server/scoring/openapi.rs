@@ -45,6 +45,7 @@ pub fn document(scorer: &Scorer, columns: &Columns, needs_token: bool) -> Value 
     let model = format!("/v2/models/{}", scorer.pipeline);
     let record = json!({ "$ref": "#/components/schemas/Record" });
     let records = json!({ "type": "array", "minItems": 1, "items": record });
+    let none = json!({ "type": "null" });
     let mut paths = Map::new();
     paths.insert(
         "/v1/predict".into(),
@@ -59,10 +60,10 @@ pub fn document(scorer: &Scorer, columns: &Columns, needs_token: bool) -> Value 
         json!({ "post": {
             "summary": "Assign customers to segments, in the manner of MLflow",
             "requestBody": body(json!({ "oneOf": [
-                { "type": "object", "required": ["dataframe_records"], "properties": { "dataframe_records": records },
-                  "additionalProperties": false },
-                { "type": "object", "required": ["instances"], "properties": { "instances": records },
-                  "additionalProperties": false },
+                { "type": "object", "required": ["dataframe_records"],
+                  "properties": { "dataframe_records": records, "instances": none, "inputs": none, "dataframe_split": none } },
+                { "type": "object", "required": ["instances"],
+                  "properties": { "instances": records, "dataframe_records": none, "inputs": none, "dataframe_split": none } },
             ] })),
             "responses": with_answer(refused("MlflowProblem"), "Answers"),
         } }),

@@ -77,6 +77,11 @@ fn every_protocol_answers_as_predict_does() {
     // One record stands for a list of one.
     let one = server.post("/v1/predict", rows[1].to_string()).expect(200).json();
     assert_eq!(one["predictions"], json!([expected[1]]));
+    let numbered = r#"{"id": 7.0, "income": 1, "visits": 1, "color": "red"}"#;
+    assert_eq!(
+        server.post("/v1/predict", numbered).expect(200).json()["predictions"][0]["id"],
+        "7"
+    );
     tensors(&server, &said, &column);
     arrow(&project, &server, expected);
 }
