@@ -7,7 +7,7 @@ use std::{
 };
 
 use crate::{
-    app::{AppError, Outcome, RunOptions, SurveyOptions},
+    app::{AppError, Outcome, RunOptions, SurveyOptions, Telling},
     base::{memory::Memory, pool::Pool},
     cli::{args::RunArgs, context::Context, exit, status},
     engine::event::State,
@@ -54,9 +54,13 @@ pub fn run(context: &Context, args: &RunArgs) -> Result<ExitCode, AppError> {
     let cancel = Cancel::new();
     let live = Live::new(context.quiet || context.json, context.verbose, context.err);
     listen_beside(&live, &cancel);
+    let telling = Telling::new(&project);
     let outcome = project.run(args.pipeline.as_deref(), &options, &cancel, &|plan, event| {
+        telling.on_event(plan, &event);
         live.on_event(plan, event);
-    })?;
+    });
+    drop(telling);
+    let outcome = outcome?;
     live.finish();
     show(context, &project, &outcome, reference.as_deref())?;
     Ok(ExitCode::from(outcome_code(&outcome)))

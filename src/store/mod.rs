@@ -11,6 +11,7 @@ pub mod identity;
 pub mod latest;
 pub mod layout;
 pub mod lease;
+pub mod live;
 pub mod memo;
 pub mod objects;
 pub mod packed;

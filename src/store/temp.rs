@@ -20,6 +20,11 @@ impl Temporary {
         &self.path
     }
 
+    /// Returns the seam through which it is written.
+    pub(super) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
     /// Gives the file its own name, for good.
     ///
     /// # Errors

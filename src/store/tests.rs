@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    checksum::Check, disk::Disk, error::StoreError, objects::Health, records::*, runs::RunRefError,
+    checksum::Check, disk::Disk, error::StoreError, live::{Line, News}, objects::Health, records::*, runs::RunRefError,
     *,
 };
 use crate::base::hash::{ContentHash, RunId, StageKey};
@@ -331,4 +331,24 @@ fn a_mark_tells_our_entries_from_copies_and_forgeries() {
     assert!(!identity.is_own(&theirs));
     assert!(!identity.is_own(&HistoryEntry { threads: 2, ..found.clone() }));
     assert!(!identity.is_own(&HistoryEntry { mark: None, ..found }));
+}
+
+#[test]
+fn news_are_heard_while_their_teller_lives() {
+    let temp = Temp::new("live");
+let store = temp.store();
+    let began = News::Began { pipeline: "p".into(), started: "now".into(), pid: 1 };
+    let line = |at, news| Line { at, news };
+    let teller = store.teller().unwrap();
+    assert_eq!(store.going_on(), [vec![]]);
+    teller.tell(&line(0.0, began.clone()));
+    teller.tell(&line(0.5, News::Started { stage: "a".into() }));
+    let expected = vec![line(0.0, began), line(0.5, News::Started { stage: "a".into() })];
+    assert_eq!(store.going_on(), [expected]);
+    drop(teller);
+    assert_eq!(store.going_on(), Vec::<Vec<Line>>::new());
+    // What a killed process leaves is not locked.
+    let left = store.root().join("tmp/live-1-0-0");
+    std::fs::write(left, "{\"at\":0,\"news\":{\"started\":{\"stage\":\"a\"}}}\n").unwrap();
+    assert_eq!(store.going_on(), Vec::<Vec<Line>>::new());
 }
