@@ -181,6 +181,20 @@ impl Artifact {
         Ok(store.read_object(&self.hash, &self.ext)?)
     }
 
+    /// Checks its bytes against its hash as a run would: they are read again only if the file was touched.
+    ///
+    /// # Errors
+    /// If they are damaged or the medium refuses.
+    pub fn check(&self, store: &Store) -> Result<(), AppError> {
+        match store.health(&self.hash, &self.ext)? {
+            Health::Sound => Ok(()),
+            _ => {
+                let why = "does not hold the bytes of its name";
+                Err(AppError::Store(StoreError::damaged(self.path.clone(), why)))
+            }
+        }
+    }
+
     /// Reads the first `n_rows` rows of its table (`None`: all), and tells how many it has.
     ///
     /// # Errors
@@ -191,11 +205,7 @@ impl Artifact {
             let n_all = table.n_rows();
             return Ok((table, n_all));
         };
-        // The bytes are checked against the hash as a run would: read again only if the file was touched.
-        if store.health(&self.hash, &self.ext)? != Health::Sound {
-            let why = "does not hold the bytes of its name";
-            return Err(AppError::Store(StoreError::damaged(self.path.clone(), why)));
-        }
+        self.check(store)?;
         let file = store.disk().open(&self.path)?;
         let n_all = frame::parquet::count_rows(&file).map_err(|e| unreadable(&self.path, &e))?;
         let head =
@@ -213,7 +223,7 @@ pub fn table(store: &Store, hash: &ContentHash, ext: &str) -> Result<Table, AppE
     frame::parquet::read(bytes).map_err(|e| unreadable(&store.object_path(hash, ext), &e))
 }
 
-fn unreadable(path: &Path, error: &FrameError) -> AppError {
+pub(super) fn unreadable(path: &Path, error: &FrameError) -> AppError {
     AppError::Store(StoreError::damaged(path, format!("is not a readable table: {error}")))
 }
 

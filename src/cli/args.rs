@@ -16,7 +16,7 @@ use crate::{
         report,
         reproduce::{ReproduceArgs, RestoreArgs},
         sample::command as sample,
-        serve,
+        serve, ui,
     },
     engine::plan::Overrides,
 };
@@ -82,6 +82,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Draw a pipeline with the states of its stages
     Dag(dag::DagArgs),
+    /// Show pipelines, artifacts and runs in the browser, live
+    Ui(ui::UiArgs),
     /// List what was run, newest first
     Log(history::LogArgs),
     /// Show a past run

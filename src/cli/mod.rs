@@ -26,6 +26,7 @@ mod run;
 pub mod sample;
 mod serve;
 mod status;
+mod ui;
 
 use std::process::ExitCode;
 
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Report(args) => report::report(&context, args),
         Command::Trace(args) => report::trace(&context, args),
         Command::Dag(args) => dag::dag(&context, args),
+        Command::Ui(args) => ui::ui(&context, args),
         Command::Log(args) => history::log(&context, args),
         Command::Show(args) => history::show(&context, args),
         Command::Diff(args) => diff::diff(&context, args),

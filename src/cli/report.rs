@@ -11,7 +11,11 @@ use serde_json::json;
 use crate::{
     app::{AppError, export},
     cli::context::Context,
-    report::{json::FORMAT, run_page, trace},
+    report::{
+        json::FORMAT,
+        run_page::{self, Links},
+        trace,
+    },
 };
 
 /// Arguments of `report`.
@@ -47,7 +51,7 @@ pub fn report(context: &Context, args: &ReportArgs) -> Result<ExitCode, AppError
         let object = project.root().join(format!("artifacts/objects/{}/{hash}.{ext}", &hash[..2]));
         relative(&folder, &object)
     };
-    let page = run_page::html(&timeline, &link);
+    let page = run_page::html(&timeline, &Links { page: &link, output: None });
     put(context, output.as_deref(), &page, &timeline.past.id.to_hex())
 }
 

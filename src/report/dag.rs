@@ -5,6 +5,7 @@ pub mod document;
 pub mod dot;
 pub mod layout;
 pub mod mermaid;
+pub mod picture;
 pub mod svg;
 pub mod text;
 
@@ -17,7 +18,10 @@ use petgraph::graph::NodeIndex;
 
 use crate::{
     app::Survey,
-    engine::{event::State, status::Standing},
+    engine::{
+        event::State,
+        status::{Forecast, Standing},
+    },
     store::records::Manifest,
 };
 
@@ -45,13 +49,15 @@ pub struct Node {
     pub states: BTreeMap<Light, usize>,
 }
 
-/// How an instance stands: before a run, or after one.
+/// How an instance stands: before a run, during or after one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Light {
     /// Its outputs are there.
     Cached,
     /// It ran.
     Ran,
+    /// It is at work.
+    Running,
     /// It has to run.
     Stale,
     /// Something above it has to run first.
@@ -68,9 +74,10 @@ pub enum Light {
 
 impl Light {
     /// All of them, those before a run in the order of the contract.
-    pub const ALL: [Light; 8] = [
+    pub const ALL: [Light; 9] = [
         Light::Cached,
         Light::Ran,
+        Light::Running,
         Light::Stale,
         Light::Maybe,
         Light::Blocked,
@@ -87,6 +94,7 @@ impl Light {
             Light::Maybe => Standing::Maybe.word(),
             Light::Blocked => Standing::Blocked.word(),
             Light::Ran => State::Ran.word(),
+            Light::Running => "running",
             Light::Failed => State::Failed.word(),
             Light::Skipped => State::Skipped.word(),
             Light::Cancelled => State::Cancelled.word(),
@@ -126,8 +134,8 @@ pub struct Edge {
 impl Node {
     /// Returns the state that matters most: what stands in the way, then what has to run.
     pub fn light(&self) -> Light {
-        use Light::{Blocked, Cancelled, Failed, Maybe, Ran, Skipped, Stale};
-        [Failed, Blocked, Cancelled, Skipped, Stale, Maybe, Ran]
+        use Light::{Blocked, Cancelled, Failed, Maybe, Ran, Running, Skipped, Stale};
+        [Failed, Running, Blocked, Cancelled, Skipped, Stale, Maybe, Ran]
             .into_iter()
             .find(|s| self.states.contains_key(s))
             .unwrap_or(Light::Cached)
@@ -148,12 +156,23 @@ impl Graph {
     /// Makes the graph of a survey. Instances are folded unless `expand`, or unless folding would make a circle
     /// (an instance may feed another one of the same stage through a third).
     pub fn new(survey: &Survey, expand: bool) -> Graph {
-        let folded = (!expand).then(|| Graph::grouped(survey, true)).flatten();
-        folded.or_else(|| Graph::grouped(survey, false)).unwrap_or(Graph {
-            pipeline: survey.plan.pipeline.clone(),
-            nodes: Vec::new(),
-            edges: Vec::new(),
-        })
+        Graph::lit(survey, &|_| expand, &|forecast| forecast.standing.into())
+    }
+
+    /// Makes the graph of a survey in which `is_open` tells of a stage whether its instances stand apart, and `light` how
+    /// an instance stands. Where folding would make a circle all of them stand apart.
+    pub fn lit(
+        survey: &Survey,
+        is_open: &dyn Fn(&str) -> bool,
+        light: &dyn Fn(&Forecast) -> Light,
+    ) -> Graph {
+        Graph::grouped(survey, is_open, light)
+            .or_else(|| Graph::grouped(survey, &|_| true, light))
+            .unwrap_or(Graph {
+                pipeline: survey.plan.pipeline.clone(),
+                nodes: Vec::new(),
+                edges: Vec::new(),
+            })
     }
 
     /// Makes the graph of a past run, whose instances ended as `lights` tells; instances are folded as in
@@ -169,14 +188,19 @@ impl Graph {
         self.edges.iter().filter(move |e| e.to == node)
     }
 
-    fn grouped(survey: &Survey, fold: bool) -> Option<Graph> {
+    fn grouped(
+        survey: &Survey,
+        is_open: &dyn Fn(&str) -> bool,
+        light: &dyn Fn(&Forecast) -> Light,
+    ) -> Option<Graph> {
         let plan = &survey.plan;
         let mut places: BTreeMap<&str, usize> = BTreeMap::new();
         let mut of_node: BTreeMap<NodeIndex, usize> = BTreeMap::new();
         let mut nodes: Vec<Node> = Vec::new();
         for forecast in &survey.forecasts {
             let instance = &plan.graph[forecast.node];
-            let name = if fold { &instance.stage } else { &instance.name };
+            let is_open = is_open(&instance.stage);
+            let name = if is_open { &instance.name } else { &instance.stage };
             let place = *places.entry(name).or_insert_with(|| {
                 nodes.push(Node {
                     name: name.clone(),
@@ -187,7 +211,7 @@ impl Graph {
                 nodes.len() - 1
             });
             nodes[place].n_instances += 1;
-            *nodes[place].states.entry(forecast.standing.into()).or_default() += 1;
+            *nodes[place].states.entry(light(forecast)).or_default() += 1;
             of_node.insert(forecast.node, place);
         }
         let edges = edges(survey, &of_node);
@@ -298,11 +322,7 @@ fn sorted(graph: Graph) -> Option<Graph> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::{
-        app::PipelineFile,
-        engine::{plan, status::Forecast},
-        kinds,
-    };
+    use crate::{app::PipelineFile, engine::plan, kinds};
 
     /// A survey of a pipeline in which everything is cached but what `stale` names.
     pub fn survey(text: &str, stale: &[&str]) -> Survey {
@@ -355,6 +375,8 @@ stages:
             [(0, 1, &table[..]), (0, 2, &table[..]), (1, 3, &[][..]), (2, 3, &matrix[..])]
         );
         assert_eq!(Graph::new(&survey, true).nodes.len(), 5);
+        let open = Graph::lit(&survey, &|stage| stage == "fit", &|_| Light::Running);
+        assert_eq!((open.nodes.len(), open.nodes[2].light()), (5, Light::Running));
     }
 
     #[test]

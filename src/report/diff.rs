@@ -1,4 +1,6 @@
-//! Two runs side by side, as text and JSON. It does not compare anything.
+//! Two runs side by side, as text and JSON; the file beside it makes a page. It does not compare anything.
+
+pub mod page;
 
 use serde_json::{Value, json};
 

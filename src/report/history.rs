@@ -52,7 +52,7 @@ pub fn log(entries: &[Logged], width: Option<usize>, style: &Style) -> String {
 }
 
 /// Returns the counts that are not zero: `3 ran, 20 cached`.
-fn counts(entry: &HistoryEntry) -> String {
+pub fn counts(entry: &HistoryEntry) -> String {
     let parts: Vec<String> = crate::engine::event::State::ALL
         .iter()
         .filter_map(|state| Some((state, *entry.counts.get(state.word())?)))

@@ -21,15 +21,39 @@ const WIDTH: f64 = 1100.0;
 const LABELS: f64 = 250.0;
 const ROW: f64 = 20.0;
 
-/// Returns the page. `link` gives the address of an output that is a page itself, by hash and ending.
-pub fn html(timeline: &Timeline, link: &dyn Fn(&str, &str) -> String) -> String {
+/// Makes an address of two words.
+type Address<'a> = &'a dyn Fn(&str, &str) -> String;
+
+/// Where the page's links lead.
+pub struct Links<'a> {
+    /// The address of an output that is a page itself, by hash and ending.
+    pub page: Address<'a>,
+    /// The address at which an output is looked at, by stage and port, if there is one.
+    pub output: Option<Address<'a>>,
+}
+
+/// Returns the page.
+pub fn html(timeline: &Timeline, links: &Links<'_>) -> String {
+    let (title, subtitle) = heading(timeline);
+    page::document(&title, &subtitle, &body(timeline, links))
+}
+
+/// Returns the page's title and what stands below it.
+pub fn heading(timeline: &Timeline) -> (String, String) {
     let past = &timeline.past;
-    let (entry, id) = (&past.entry, past.id.to_hex());
+    let entry = &past.entry;
     let title = format!("{} {}", entry.pipeline, past.id.short());
     let mut subtitle = format!("{}, {} on {}", entry.file, entry.started, entry.host);
     if !past.tags.is_empty() {
         let _ = write!(subtitle, "; {}", past.tags.join(", "));
     }
+    (title, subtitle)
+}
+
+/// Returns what stands on the page.
+pub fn body(timeline: &Timeline, links: &Links<'_>) -> String {
+    let past = &timeline.past;
+    let (entry, id) = (&past.entry, past.id.to_hex());
     let n = |word: &str| entry.counts.get(word).copied().unwrap_or(0);
     let mut body = page::tiles(&[
         (number::count(past.manifest.stages.len()), "stage instances"),
@@ -46,10 +70,10 @@ pub fn html(timeline: &Timeline, link: &dyn Fn(&str, &str) -> String) -> String 
     );
     body.push_str(&page::section("graph", "Graph", &lead, &graph(timeline)));
     body.push_str(&work(timeline));
-    body.push_str(&pages(timeline, link));
+    body.push_str(&pages(timeline, links));
     body.push_str(&params(timeline));
-    body.push_str(&stages(timeline));
-    page::document(&title, &subtitle, &body)
+    body.push_str(&stages(timeline, links));
+    body
 }
 
 /// A picture of its own, so that its styles stay in it.
@@ -144,14 +168,14 @@ fn place(at: f64) -> String {
 }
 
 /// Links to what stages made to be looked at.
-fn pages(timeline: &Timeline, link: &dyn Fn(&str, &str) -> String) -> String {
+fn pages(timeline: &Timeline, links: &Links<'_>) -> String {
     let mut items = String::new();
     for stage in &timeline.past.entry.stages {
         for (port, output) in stage.outputs.iter().filter(|(_, o)| o.ext == "html") {
             let _ = writeln!(
                 items,
                 "<li><a href=\"{}\">{} {}</a></li>",
-                page::escape(&link(&output.hash.to_hex(), &output.ext)),
+                page::escape(&(links.page)(&output.hash.to_hex(), &output.ext)),
                 page::value(&stage.stage),
                 page::value(port)
             );
@@ -174,7 +198,7 @@ fn params(timeline: &Timeline) -> String {
     page::section("params", "Parameters", "", &page::table(&["parameter", "value"], &[], &rows))
 }
 
-fn stages(timeline: &Timeline) -> String {
+fn stages(timeline: &Timeline, links: &Links<'_>) -> String {
     let params: BTreeMap<&str, String> = timeline
         .past
         .manifest
@@ -187,9 +211,15 @@ fn stages(timeline: &Timeline) -> String {
             let rows = o
                 .rows
                 .map_or_else(String::new, |n| format!(", {} rows", number::count(n as usize)));
+            let name = match links.output {
+                None => page::value(port),
+                Some(link) => {
+                    let address = page::escape(&link(&stage.stage, port));
+                    format!("<a href=\"{address}\">{}</a>", page::value(port))
+                }
+            };
             format!(
-                "{} <code title=\"{}\">{}</code> {}{rows}",
-                page::value(port),
+                "{name} <code title=\"{}\">{}</code> {}{rows}",
                 o.hash,
                 &o.hash.to_hex()[..12],
                 bytes(o.bytes)

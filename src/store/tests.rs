@@ -10,7 +10,13 @@ use std::{
 };
 
 use super::{
-    checksum::Check, disk::Disk, error::StoreError, live::{Line, News}, objects::Health, records::*, runs::RunRefError,
+    checksum::Check,
+    disk::Disk,
+    error::StoreError,
+    live::{Line, News},
+    objects::Health,
+    records::*,
+    runs::RunRefError,
     *,
 };
 use crate::base::hash::{ContentHash, RunId, StageKey};
@@ -336,7 +342,7 @@ fn a_mark_tells_our_entries_from_copies_and_forgeries() {
 #[test]
 fn news_are_heard_while_their_teller_lives() {
     let temp = Temp::new("live");
-let store = temp.store();
+    let store = temp.store();
     let began = News::Began { pipeline: "p".into(), started: "now".into(), pid: 1 };
     let line = |at, news| Line { at, news };
     let teller = store.teller().unwrap();

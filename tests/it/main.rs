@@ -35,5 +35,6 @@ mod serve;
 mod shipped_data;
 mod signals;
 mod transform;
+mod ui;
 mod unchanged;
 mod why;

@@ -120,9 +120,14 @@ pub fn document(title: &str, subtitle: &str, body: &str) -> String {
          <header><h1>{title}</h1><p>{subtitle}</p>{contents}</header>\n<main>\n{body}</main>\n</body>\n</html>\n",
         title = escape(title),
         contents = contents(body),
-        style = include_str!("style.css"),
+        style = style(),
         colours = palette::css(),
     )
+}
+
+/// Returns the rules of how pages look, without the segments' colours.
+pub fn style() -> &'static str {
+    include_str!("style.css")
 }
 
 /// Returns links to the sections of a page, read off the page itself, so that none can be forgotten; none on a page of a few.

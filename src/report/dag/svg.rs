@@ -2,27 +2,27 @@
 
 use std::fmt::Write as _;
 
-use crate::report::dag::{Graph, Light, Node, layout};
+use crate::report::dag::{
+    Graph, Light, Node,
+    picture::{BOX_HEIGHT, Picture, Place},
+};
 
 const MARGIN: f64 = 24.0;
 const HEADER: f64 = 34.0;
 const FOOTER: f64 = 34.0;
-const BOX_HEIGHT: f64 = 54.0;
 
 /// Returns the picture.
 pub fn render(graph: &Graph) -> String {
-    let sizes: Vec<(f64, f64)> = graph.nodes.iter().map(|n| (width(n), BOX_HEIGHT)).collect();
-    let ends: Vec<(usize, usize)> = graph.edges.iter().map(|e| (e.from, e.to)).collect();
-    let layout = layout::layout(&sizes, &ends);
-    let total =
-        (layout.size.0.max(420.0) + 2.0 * MARGIN, layout.size.1 + 2.0 * MARGIN + HEADER + FOOTER);
+    let picture = Picture::new(graph, (MARGIN, MARGIN + HEADER), 0.0);
+    let (width, height) = picture.size;
+    let total = (width.max(420.0) + 2.0 * MARGIN, height + 2.0 * MARGIN + HEADER + FOOTER);
     let mut out = head(graph, total);
-    for (edge, route) in graph.edges.iter().zip(&layout.routes) {
+    for (edge, curve) in graph.edges.iter().zip(&picture.curves) {
         let class = if edge.outputs.is_empty() { " class=\"o\"" } else { "" };
-        let _ = writeln!(out, "<path{class} d=\"{}\"/>", curve(route));
+        let _ = writeln!(out, "<path{class} d=\"{curve}\"/>");
     }
-    for ((node, corner), size) in graph.nodes.iter().zip(&layout.corners).zip(&sizes) {
-        draw(node, *corner, size.0, &mut out);
+    for (node, place) in graph.nodes.iter().zip(&picture.boxes) {
+        draw(node, *place, &mut out);
     }
     legend(graph, total.1, &mut out);
     out.push_str("</svg>\n");
@@ -36,6 +36,7 @@ pub fn colors(light: Light) -> (&'static str, &'static str) {
         Light::Stale => ("#ffe8c2", "#b26a00"),
         Light::Maybe => ("#dcebfb", "#2b6cb0"),
         Light::Ran => ("#e8e0fa", "#6a4fb3"),
+        Light::Running => ("#cfeef2", "#0e7490"),
         Light::Blocked | Light::Failed => ("#fbdada", "#b3261e"),
         Light::Skipped | Light::Cancelled => ("#eceff2", "#6b7280"),
     }
@@ -71,8 +72,7 @@ fn head(graph: &Graph, (width, height): (f64, f64)) -> String {
     out
 }
 
-fn draw(node: &Node, (x, y): (f64, f64), width: f64, out: &mut String) {
-    let (x, y) = (x + MARGIN, y + MARGIN + HEADER);
+fn draw(node: &Node, Place { x, y, width }: Place, out: &mut String) {
     let state = node.light().word();
     if node.n_instances > 1 {
         // A second sheet behind the first: there are several.
@@ -117,37 +117,6 @@ fn legend(graph: &Graph, height: f64, out: &mut String) {
         let _ = writeln!(out, "<text class=\"l\" x=\"{}\" y=\"{y}\">{n} {word}</text>", x + 20.0);
         x += 96.0;
     }
-}
-
-/// Returns a smooth path through the points, level at each of them.
-fn curve(points: &[(f64, f64)]) -> String {
-    let shifted = |p: &(f64, f64)| (p.0 + MARGIN, p.1 + MARGIN + HEADER);
-    let mut out = String::new();
-    for (i, point) in points.iter().map(shifted).enumerate() {
-        let (x, y) = point;
-        match i.checked_sub(1).and_then(|before| points.get(before)).map(shifted) {
-            None => {
-                let _ = write!(out, "M{x} {y}");
-            }
-            Some(from) if from.1 == y => {
-                let _ = write!(out, "L{x} {y}");
-            }
-            Some(from) => {
-                let middle = ((from.0 + x) / 2.0).round();
-                let _ = write!(out, "C{middle} {} {middle} {y} {x} {y}", from.1);
-            }
-        }
-    }
-    out
-}
-
-/// Returns how wide a box must be for its texts; a letter of the common sans-serif fonts is about so wide.
-fn width(node: &Node) -> f64 {
-    let length = |text: &str| text.chars().count() as f64;
-    let widest = (length(&node.name) * 7.8)
-        .max(length(&node.kind) * 6.2)
-        .max(length(&node.state_text()) * 6.2);
-    (widest + 24.0).max(96.0).ceil()
 }
 
 fn escaped(text: &str) -> String {

@@ -98,7 +98,7 @@ fn tone(light: Light) -> Tone {
     match light {
         Light::Cached => Tone::Good,
         Light::Stale => Tone::Warn,
-        Light::Maybe | Light::Ran => Tone::Busy,
+        Light::Maybe | Light::Ran | Light::Running => Tone::Busy,
         Light::Blocked | Light::Failed => Tone::Bad,
         Light::Skipped | Light::Cancelled => Tone::Dim,
     }

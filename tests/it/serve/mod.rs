@@ -1,6 +1,6 @@
 //! `serve`, asked by each protocol over real connections: the answers are those of `predict`.
 
-mod client;
+pub mod client;
 mod hostile;
 
 use std::{
