@@ -5,7 +5,7 @@ use askama::Template;
 
 use super::{asked::link, scene::Scene};
 use crate::report::dag::{
-    Graph,
+    Graph, Light, Node,
     picture::{BOX_HEIGHT, Picture},
 };
 
@@ -55,7 +55,7 @@ pub fn svg(scene: &Scene, graph: &Graph, open: &[&str], chosen: Option<&str>) ->
             name: &node.name,
             kind: &node.kind,
             state: node.light().word(),
-            text: text(&node.state_text(), share),
+            text: text(node, share),
             x: place.x,
             y: place.y,
             width: place.width,
@@ -77,11 +77,17 @@ pub fn svg(scene: &Scene, graph: &Graph, open: &[&str], chosen: Option<&str>) ->
     drawing.render().unwrap_or_default()
 }
 
-/// Returns what is written in a box of its state.
-pub fn text(state: &str, share: Option<f64>) -> String {
-    match share {
-        Some(share) if share > 0.0 => format!("{state}, {:.0}%", (100.0 * share).floor()),
-        _ => state.to_string(),
+/// Returns what is written in a box of its state; what a page may have to write there later is no longer than the box.
+pub fn text(node: &Node, share: Option<f64>) -> String {
+    let n = |light| node.states.get(&light).copied().unwrap_or(0);
+    let state = node.light();
+    match (node.n_instances, share, node.states.len()) {
+        (1, Some(share), _) if share > 0.0 => {
+            format!("{}, {:.0}%", state.word(), (100.0 * share).floor())
+        }
+        (1, ..) | (_, None, 0..=1) => node.state_text(),
+        (all, Some(_), _) => format!("{} of {all} done", n(Light::Ran) + n(Light::Cached)),
+        (all, None, _) => format!("{} of {all} {}", n(state), state.word()),
     }
 }
 

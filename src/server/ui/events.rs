@@ -151,7 +151,7 @@ impl Watch {
             let share = scene.share(&node.name);
             json!({
                 "name": node.name, "state": node.light().word(), "share": share,
-                "text": drawing::text(&node.state_text(), share),
+                "text": drawing::text(node, share),
             })
         });
         let nodes: Vec<_> = nodes.collect();

@@ -1,7 +1,10 @@
 //! What the page tells of one stage: its state and why, parameters, inputs, outputs, key and time.
 //! It does not know the graph around it.
 
-use std::fmt::Write as _;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use serde_json::Value;
 
@@ -233,17 +236,28 @@ fn params(params: &Value) -> String {
     }
 }
 
+/// Returns who gives what; the instances of a stage that is taken whole are one giver.
 fn inputs(scene: &Scene, instance: &Instance) -> String {
     let graph = &scene.survey.plan.graph;
-    let rows: Vec<Vec<String>> = instance
-        .inputs
-        .iter()
-        .take(MOST_INSTANCES)
-        .map(|edge| {
-            let giver = &graph[edge.from].name;
-            vec![page::value(&edge.port), stage_link(scene, giver), page::value(&edge.output)]
-        })
-        .collect();
+    let mut given: BTreeMap<(&str, &str), (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
+    for edge in &instance.inputs {
+        let giver = &graph[edge.from];
+        let by = if edge.candidate.is_some() { &giver.stage } else { &giver.name };
+        let (outputs, givers) = given.entry((&edge.port, by)).or_default();
+        outputs.insert(&edge.output);
+        givers.insert(&giver.name);
+    }
+    let row =
+        |((port, by), (outputs, givers)): (&(&str, &str), &(BTreeSet<&str>, BTreeSet<&str>))| {
+            let several = match givers.len() {
+                1 => String::new(),
+                n => format!(" ({n} instances)"),
+            };
+            let outputs: Vec<&str> = outputs.iter().copied().collect();
+            let from = format!("{}{several}", stage_link(scene, by));
+            vec![page::value(port), from, escape(&outputs.join(", "))]
+        };
+    let rows: Vec<Vec<String>> = given.iter().map(row).collect();
     match rows.is_empty() {
         true => String::new(),
         false => format!(

@@ -27,9 +27,8 @@ pub fn list(site: &Site) -> Result<Page, AppError> {
         body.push_str("<p class=\"lead\">Nothing was run yet.</p>\n");
         let _ = writeln!(body, "<p class=\"tools\">{}</p>", command("orchestrate run"));
     } else {
-        body.push_str("<form action=\"/compare\">\n");
-        body.push_str(&table(&logged));
-        body.push_str("<p class=\"tools\"><button>Compare a with b</button></p>\n</form>\n");
+        let button = "<p class=\"tools\"><button>Compare a with b</button></p>\n";
+        let _ = write!(body, "<form action=\"/compare\">\n{}{button}</form>\n", table(&logged));
     }
     let subtitle = match logged.len() {
         SHOWN => format!("the newest {SHOWN} executions; {}", command("orchestrate log")),
