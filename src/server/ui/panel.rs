@@ -236,27 +236,33 @@ fn params(params: &Value) -> String {
     }
 }
 
+/// What one giver gives at one input.
+#[derive(Default)]
+struct Given<'a> {
+    outputs: BTreeSet<&'a str>,
+    givers: BTreeSet<&'a str>,
+}
+
 /// Returns who gives what; the instances of a stage that is taken whole are one giver.
 fn inputs(scene: &Scene, instance: &Instance) -> String {
     let graph = &scene.survey.plan.graph;
-    let mut given: BTreeMap<(&str, &str), (BTreeSet<&str>, BTreeSet<&str>)> = BTreeMap::new();
+    let mut given: BTreeMap<(&str, &str), Given<'_>> = BTreeMap::new();
     for edge in &instance.inputs {
         let giver = &graph[edge.from];
         let by = if edge.candidate.is_some() { &giver.stage } else { &giver.name };
-        let (outputs, givers) = given.entry((&edge.port, by)).or_default();
-        outputs.insert(&edge.output);
-        givers.insert(&giver.name);
+        let given = given.entry((&edge.port, by)).or_default();
+        given.outputs.insert(&edge.output);
+        given.givers.insert(&giver.name);
     }
-    let row =
-        |((port, by), (outputs, givers)): (&(&str, &str), &(BTreeSet<&str>, BTreeSet<&str>))| {
-            let several = match givers.len() {
-                1 => String::new(),
-                n => format!(" ({n} instances)"),
-            };
-            let outputs: Vec<&str> = outputs.iter().copied().collect();
-            let from = format!("{}{several}", stage_link(scene, by));
-            vec![page::value(port), from, escape(&outputs.join(", "))]
+    let row = |((port, by), given): (&(&str, &str), &Given<'_>)| {
+        let several = match given.givers.len() {
+            1 => String::new(),
+            n => format!(" ({n} instances)"),
         };
+        let outputs: Vec<&str> = given.outputs.iter().copied().collect();
+        let from = format!("{}{several}", stage_link(scene, by));
+        vec![page::value(port), from, escape(&outputs.join(", "))]
+    };
     let rows: Vec<Vec<String>> = given.iter().map(row).collect();
     match rows.is_empty() {
         true => String::new(),
