@@ -126,7 +126,7 @@ impl Kind for EdaProfile {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn about(&self) -> &'static str {

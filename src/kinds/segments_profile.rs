@@ -136,7 +136,7 @@ impl Kind for SegmentsProfile {
     }
 
     fn version(&self) -> u32 {
-        5
+        6
     }
 
     fn about(&self) -> &'static str {

@@ -253,9 +253,9 @@ impl Heat<'_> {
     }
 }
 
-/// Shade from which white text reads better than black: where the colours of style.css reach a relative
-/// luminance of 0.18.
-const DEEP: f64 = 0.82;
+/// Shade from which white text reads better than black, below and above 0: where the colours of style.css reach a relative
+/// luminance of 0.18, which leaves both a contrast of 4.5.
+const DEEP: [f64; 2] = [0.86, 0.80];
 
 fn write_cell(cell: Option<(f64, String)>, is_dense: bool, out: &mut String) {
     let Some((shade, text)) = cell else {
@@ -263,7 +263,10 @@ fn write_cell(cell: Option<(f64, String)>, is_dense: bool, out: &mut String) {
         return;
     };
     let strength = shade.abs().min(1.0);
-    let class = match (shade < 0.0, strength > DEEP) {
+    let is_below = shade < 0.0;
+    // As it is written below, so that a shade and its text never part.
+    let is_deep = (strength * 100.0).round() / 100.0 >= DEEP[usize::from(!is_below)];
+    let class = match (is_below, is_deep) {
         (true, true) => "neg deep",
         (true, false) => "neg",
         (false, true) => "pos deep",

@@ -63,7 +63,7 @@ fn columns(drift: &Drift) -> String {
         ]
     };
     let rows: Vec<Vec<String>> = drift.columns.iter().map(row).collect();
-    let head = ["column", "index", "by chance", "missing", "was", "unknown", ""];
+    let head = ["column", "index", "by chance", "missing", "was", "unknown", "verdict"];
     page::table(&head, &[false, true, true, true, true, true, false], &rows)
 }
 
