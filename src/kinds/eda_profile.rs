@@ -15,7 +15,7 @@ use crate::{
     kinds::eda::{
         Settings, alerts,
         columns::{self, Column},
-        correlations, figures,
+        correlations, extremes, figures,
         histograms::{self, Drawing},
         page::{self, Profile},
     },
@@ -117,6 +117,12 @@ static OUTPUTS: &[FixedOutput] = &[
         ty: PortType::Table,
         help: "what to look at, each with the line of the pipeline file that would answer it",
     },
+    FixedOutput {
+        name: "extremes",
+        ty: PortType::Table,
+        help: "the smallest and largest different values of numbers and dates (days since 1970-01-01), each with how often \
+               it occurs; empty with `redact`",
+    },
     FixedOutput { name: "report", ty: PortType::Report, help: "all of it on one page" },
 ];
 
@@ -126,7 +132,7 @@ impl Kind for EdaProfile {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn about(&self) -> &'static str {
@@ -146,11 +152,12 @@ impl Kind for EdaProfile {
     }
 
     fn check(&self, _given: &Given) -> Checked {
-        let known: [(&str, Schema); 4] = [
+        let known: [(&str, Schema); 5] = [
             ("columns", figures::schema()),
             ("histograms", histograms::schema()),
             ("correlations", correlations::schema()),
             ("alerts", alerts::schema()),
+            ("extremes", extremes::schema()),
         ];
         let schemas = known.map(|(port, schema)| (port.to_string(), Arc::new(schema)));
         Checked { schemas: schemas.into_iter().collect(), ..Checked::default() }
@@ -180,6 +187,7 @@ impl Kind for EdaProfile {
         ctx.write("histograms", &histograms::table(&columns, &settings)?)?;
         ctx.write("correlations", &correlations::table(&columns, &pairs)?)?;
         ctx.write("alerts", &alerts::table(&columns, &alerts)?)?;
+        ctx.write("extremes", &extremes::table(&columns, settings.redact)?)?;
         let head = ctx.head("table", page::HEAD_ROWS)?;
         let tail = rows.tail(page::HEAD_ROWS)?;
         let profile = Profile {

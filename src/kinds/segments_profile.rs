@@ -11,7 +11,9 @@ use crate::{
         Settings, answers, bands,
         carried::{self, Written},
         continuity::Continuity,
-        dendrogram, density, drivers, exemplars,
+        dendrogram, density,
+        details::{self, Detail},
+        drivers, exemplars,
         figures::{self, Segments},
         join, map, matching, names, old_champion,
         page::Story,
@@ -127,6 +129,11 @@ static OUTPUTS: &[FixedOutput] = &[
         help: "one row a segment: size, share, name, telling traits, note, ids of typical customers, stability, and its \
                counterpart in the reference run",
     },
+    FixedOutput {
+        name: "details",
+        ty: PortType::Table,
+        help: "what else the page tells in figures: the rules' coverage and precision, silhouettes by segment, calibration",
+    },
     FixedOutput { name: "report", ty: PortType::Report, help: "all of it on one page" },
 ];
 
@@ -136,7 +143,7 @@ impl Kind for SegmentsProfile {
     }
 
     fn version(&self) -> u32 {
-        6
+        7
     }
 
     fn about(&self) -> &'static str {
@@ -156,8 +163,11 @@ impl Kind for SegmentsProfile {
     }
 
     fn check(&self, given: &Given) -> Checked {
-        let schemas =
-            [("profile", tables::profile_schema()), ("summary", tables::summary_schema())];
+        let schemas = [
+            ("profile", tables::profile_schema()),
+            ("summary", tables::summary_schema()),
+            ("details", details::schema()),
+        ];
         let mut problems = Vec::new();
         for what in ["names", "notes"] {
             let written: BTreeMap<String, String> = given
@@ -257,6 +267,13 @@ impl Kind for SegmentsProfile {
             }
             _ => None,
         };
+        let rules = rules::find(&profiles, &segments, &names, settings.redact, ctx.work)?;
+        let bands = match &space {
+            Some(space) => bands::draw(space, &segments, ctx.work)?,
+            None => None,
+        };
+        let answers = answers::of(ctx.candidates("classifiers"), ctx.input("champion"));
+        let calibration = answers.map(|answers| answers.details()).transpose()?;
         let story = Story {
             notes: &carried.notes,
             continuity: continuity.map_or(String::new(), |told| told.html()),
@@ -266,12 +283,9 @@ impl Kind for SegmentsProfile {
             traits: &words,
             stability: &stability,
             exemplars: &exemplars,
-            rules: rules::html(&profiles, &segments, &names, settings.redact, ctx.work)?,
+            rules: rules.as_ref(),
             map: single.and_then(|space| map::draw(&segments, space)),
-            bands: match &space {
-                Some(space) => bands::draw(space, &segments, ctx.work)?,
-                None => None,
-            },
+            bands: bands.as_ref(),
             leaderboard: leaderboard.as_ref().map(selection::leaderboard).transpose()?,
             sweep: selection::sweep(candidates, chosen)?,
             dendrogram: dendrogram::draw(candidates, chosen)?,
@@ -293,6 +307,11 @@ impl Kind for SegmentsProfile {
             reference: reference.as_ref().zip(matching.as_ref()),
         };
         ctx.write("summary", &summary.table()?)?;
+        let mut figures: Vec<Detail> = Vec::new();
+        figures.extend(rules.into_iter().flat_map(|told| told.details));
+        figures.extend(bands.into_iter().flat_map(|bands| bands.details));
+        figures.extend(calibration.into_iter().flatten());
+        ctx.write("details", &details::table(&figures)?)?;
         ctx.write_bytes("report", page.as_bytes())
     }
 }

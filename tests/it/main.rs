@@ -23,6 +23,7 @@ mod hostile;
 mod identity;
 mod memory;
 mod moving;
+mod pages;
 mod plan;
 mod predict;
 mod processes;

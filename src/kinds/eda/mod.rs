@@ -5,6 +5,7 @@ pub mod alerts;
 pub mod columns;
 pub mod correlations;
 pub mod dates;
+pub mod extremes;
 pub mod figures;
 pub mod findings;
 pub mod gaps;

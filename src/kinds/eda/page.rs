@@ -11,6 +11,7 @@ use crate::{
             alerts::{Alert, Severity},
             columns::{Column, Values},
             correlations::{Method, Pair},
+            extremes::{self, Extreme},
             figures, gaps, histograms,
         },
         page::{self, Bar, Heat, chart, number, scale},
@@ -360,18 +361,16 @@ impl Profile<'_> {
 
     /// The smallest and the largest values, which are somebody's.
     fn extremes(&self, column: &Column) -> String {
-        let Some(spread) = column.spread.as_ref().filter(|_| !self.settings.redact) else {
+        let [(_, smallest), (_, largest)] = extremes::of(column, self.settings.redact);
+        if smallest.is_empty() {
             return String::new();
-        };
+        }
         let show = |value: f64| match column.values {
             Values::Date { with_time, .. } => number::date(value, with_time),
             _ => number::figure(value),
         };
-        if column.is_id || matches!(column.values, Values::Boolean { .. }) {
-            return String::new();
-        }
-        let list = |values: &[(f64, usize)]| -> String {
-            let one = |(value, n): &(f64, usize)| {
+        let list = |values: &[Extreme]| -> String {
+            let one = |(value, n): &Extreme| {
                 let times = if *n > 1 {
                     format!(" <span class=\"soft\">×{}</span>", number::count(*n))
                 } else {
@@ -381,13 +380,10 @@ impl Profile<'_> {
             };
             values.iter().map(one).collect()
         };
-        if spread.smallest.is_empty() {
-            return String::new();
-        }
         format!(
             "<dl class=\"facts\"><div><dt>smallest</dt><dd>{}</dd></div><div><dt>largest</dt><dd>{}</dd></div></dl>\n",
-            list(&spread.smallest),
-            list(&spread.largest)
+            list(smallest),
+            list(largest)
         )
     }
 

@@ -156,7 +156,7 @@ fn schemas_are_told_beforehand() {
     let (table, _) = oracle();
     let outputs = run(&table);
     let checked = EdaProfile.check(&Given::default());
-    assert_eq!(checked.schemas.len(), 4);
+    assert_eq!(checked.schemas.len(), 5);
     for (port, schema) in &checked.schemas {
         assert_eq!(outputs.table(port).unwrap().schema().fields(), schema.fields(), "{port}");
     }

@@ -11,7 +11,7 @@ use crate::{
             chart::{self, Frame, plain_ticks},
             number, palette,
         },
-        segments::{drivers, join::ids, label},
+        segments::{details::Detail, drivers, join::ids, label},
     },
     ml::classify::scores,
     stage::{
@@ -167,23 +167,36 @@ impl Answers<'_> {
     }
 
     /// Held-out customers by the probability of the champion's answer, and how many of these answers are right.
-    fn calibration(&self) -> Result<String, StageError> {
+    fn bins(&self) -> Result<Vec<Bin>, StageError> {
         let table = self.champion.table("predictions")?;
         let sure = certainties(&table)?;
         let segments = table.integers("segment")?;
         let actual = table.integers("actual")?;
-        let mut bins = [(0_usize, 0.0, 0_usize); BINS];
+        let mut bins: Vec<Bin> = (0..BINS).map(Bin::new).collect();
         for (row, &p) in sure.iter().enumerate() {
             let bin = &mut bins[((p * BINS as f64) as usize).min(BINS - 1)];
-            bin.0 += 1;
-            bin.1 += p;
-            bin.2 += usize::from(segments[row] == actual[row]);
+            bin.n_rows += 1;
+            bin.sum += p;
+            bin.n_right += usize::from(segments[row] == actual[row]);
         }
-        let n = sure.len().max(1) as f64;
-        let filled = || bins.iter().filter(|bin| bin.0 > 0);
-        let points: Vec<(f64, f64)> =
-            filled().map(|(n, p, right)| (p / *n as f64, *right as f64 / *n as f64)).collect();
-        let error: f64 = filled().map(|(_, p, right)| (p - *right as f64).abs()).sum::<f64>() / n;
+        bins.retain(|bin| bin.n_rows > 0);
+        Ok(bins)
+    }
+
+    /// Returns the figures of the calibration chart.
+    ///
+    /// # Errors
+    /// If an artifact cannot be read.
+    pub fn details(&self) -> Result<Vec<Detail>, StageError> {
+        Ok(self.bins()?.iter().flat_map(Bin::details).collect())
+    }
+
+    fn calibration(&self) -> Result<String, StageError> {
+        let bins = self.bins()?;
+        let n_rows: usize = bins.iter().map(|bin| bin.n_rows).sum();
+        let points: Vec<(f64, f64)> = bins.iter().map(|bin| (bin.sure(), bin.right())).collect();
+        let off = bins.iter().map(|bin| (bin.sum - bin.n_right as f64).abs());
+        let error = off.sum::<f64>() / n_rows.max(1) as f64;
         let frame = Frame {
             label: "Probability of the answer against the share of right answers",
             x_title: "probability of the answer",
@@ -201,12 +214,12 @@ impl Answers<'_> {
                 line(&[(0.0, 0.0), (1.0, 1.0)]),
                 line(&points)
             );
-            for ((n, _, _), (px, py)) in filled().zip(&points) {
+            for (Bin { n_rows: n, .. }, (px, py)) in bins.iter().zip(&points) {
                 out.push_str(&format!(
                     "<circle cx=\"{}\" cy=\"{}\" r=\"{:.1}\"><title>{} customers</title></circle>",
                     x.at(*px),
                     y.at(*py),
-                    2.5 + 6.0 * (*n as f64 / sure.len() as f64).sqrt(),
+                    2.5 + 6.0 * (*n as f64 / n_rows as f64).sqrt(),
                     number::count(*n)
                 ));
             }
@@ -217,6 +230,43 @@ impl Answers<'_> {
              dashed line its probabilities come true. Off it by {} on average.</p>\n<div class=\"card\">{svg}</div></div>\n",
             number::percent(error)
         ))
+    }
+}
+
+/// Rows whose answers have about the same probability.
+struct Bin {
+    place: usize,
+    n_rows: usize,
+    /// Sum of the probabilities.
+    sum: f64,
+    n_right: usize,
+}
+
+impl Bin {
+    fn new(place: usize) -> Bin {
+        Bin { place, n_rows: 0, sum: 0.0, n_right: 0 }
+    }
+
+    fn sure(&self) -> f64 {
+        self.sum / self.n_rows as f64
+    }
+
+    fn right(&self) -> f64 {
+        self.n_right as f64 / self.n_rows as f64
+    }
+
+    fn details(&self) -> [Detail; 3] {
+        let edge = |place: usize| number::fixed(place as f64 / BINS as f64, 1);
+        let item = format!("{} to {}", edge(self.place), edge(self.place + 1));
+        let figures =
+            [("rows", self.n_rows as f64), ("probability", self.sure()), ("right", self.right())];
+        figures.map(|(figure, value)| Detail {
+            section: "calibration",
+            segment: None,
+            item: Some(item.clone()),
+            figure,
+            value,
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
             number, palette,
             scale::Scale,
         },
-        segments::{figures::Segments, label, space::Space},
+        segments::{details::Detail, figures::Segments, label, space::Space},
     },
     ml::{
         cluster::silhouette,
@@ -32,6 +32,8 @@ pub struct Bands {
     pub svg: String,
     /// A sentence, plain text.
     pub lead: String,
+    /// The figures in it, of all and of each segment.
+    pub details: Vec<Detail>,
 }
 
 /// The silhouettes of a segment's rows.
@@ -81,7 +83,17 @@ pub fn draw(space: &Space, segments: &Segments, work: &Work) -> Result<Option<Ba
         number::percent(negative as f64 / widths.len() as f64),
         number::fixed(mean, 3)
     );
-    Ok(Some(Bands { svg: svg(&bands, mean), lead }))
+    let mut details = details(None, &widths).to_vec();
+    bands.iter().for_each(|band| details.extend(self::details(Some(band.segment), &band.widths)));
+    Ok(Some(Bands { svg: svg(&bands, mean), lead, details }))
+}
+
+/// Returns how many rows were looked at, how well they fit on average, and which share of them lies nearer to another segment.
+fn details(segment: Option<i32>, widths: &[f64]) -> [Detail; 3] {
+    let n = widths.len() as f64;
+    let negative = widths.iter().filter(|w| **w < 0.0).count() as f64 / n;
+    [("rows", n), ("mean", moments(widths).mean), ("negative", negative)]
+        .map(|(figure, value)| Detail { section: "silhouette", segment, item: None, figure, value })
 }
 
 fn svg(bands: &[Band], mean: f64) -> String {

@@ -19,6 +19,7 @@ pub mod bands;
 pub mod cards;
 pub mod dendrogram;
 pub mod density;
+pub mod details;
 pub mod drivers;
 pub mod exemplars;
 pub mod map;

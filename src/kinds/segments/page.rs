@@ -16,6 +16,7 @@ use crate::{
             figures::{CategoryFigures, Figures, NumberFigures, Profile, Segments},
             label,
             map::Map,
+            rules::Told,
         },
     },
     ml::math,
@@ -51,11 +52,11 @@ pub struct Story<'a> {
     /// Ids that stand for each segment; none without the matrix, or under `redact`.
     pub exemplars: &'a [Vec<String>],
     /// Rules that tell the segments apart, and a sentence about them.
-    pub rules: Option<(String, String)>,
+    pub rules: Option<&'a Told>,
     /// The map, if the matrix is connected.
     pub map: Option<Map>,
     /// Silhouettes, if the matrix is connected.
-    pub bands: Option<Bands>,
+    pub bands: Option<&'a Bands>,
     /// The leaderboard as HTML, if connected.
     pub leaderboard: Option<String>,
     /// Charts of candidates by k; empty if not connected.
@@ -80,8 +81,8 @@ impl Story<'_> {
         body.push_str(&self.heat_map());
         body.push_str(&self.snake());
         body.push_str(&self.categories());
-        if let Some((table, lead)) = &self.rules {
-            body.push_str(&page::section("rules", "In three questions", lead, table));
+        if let Some(Told { html, lead, .. }) = self.rules {
+            body.push_str(&page::section("rules", "In three questions", lead, html));
         }
         if let Some(map) = &self.map {
             body.push_str(&self.chart("map", "Map", &map.lead, &map.svg, true));

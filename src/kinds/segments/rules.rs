@@ -5,6 +5,7 @@ use crate::{
     kinds::{
         page::{self, number, palette},
         segments::{
+            details::Detail,
             figures::{CategoryFigures, Figures, NumberFigures, Profile, Segments},
             label,
             space::{known_rows, some},
@@ -38,6 +39,17 @@ enum Subject<'a> {
     Level(&'a Profile, &'a CategoryFigures, usize),
 }
 
+/// How a condition is written.
+struct Language {
+    /// Writes a name or value of at most so many characters.
+    name: fn(&str, usize) -> String,
+    less: &'static str,
+    more: &'static str,
+}
+
+const HTML: Language = Language { name: page::value_within, less: "&lt;", more: "&gt;" };
+const PLAIN: Language = Language { name: |text, _| text.to_string(), less: "<", more: ">" };
+
 /// A condition that all rows behind an answer fulfil, of one subject.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Bounds {
@@ -56,17 +68,27 @@ struct Rule {
     n_right: usize,
 }
 
-/// Returns the rules as HTML, with a sentence; `None` if no question tells segments apart.
+/// The rules as they are told.
+pub struct Told {
+    /// A table, as HTML.
+    pub html: String,
+    /// A sentence about it.
+    pub lead: String,
+    /// The figures in it.
+    pub details: Vec<Detail>,
+}
+
+/// Finds the rules; `None` if no question tells segments apart.
 ///
 /// # Errors
 /// If the work was asked to stop.
-pub fn html(
+pub fn find(
     profiles: &[Profile],
     segments: &Segments,
     names: &[String],
     redact: bool,
     work: &Work,
-) -> Result<Option<(String, String)>, StageError> {
+) -> Result<Option<Told>, StageError> {
     let rows = some(&known_rows(segments), MOST_ROWS);
     let subjects = subjects(profiles);
     if rows.is_empty() || subjects.is_empty() {
@@ -106,7 +128,9 @@ pub fn html(
     );
     let mut of_segment = vec![0; segments.len()];
     y.iter().for_each(|&segment| of_segment[segment as usize] += 1);
-    Ok(Some((table(&rules, &subjects, segments, names, &of_segment, redact), lead)))
+    let lines = lines(&rules, &subjects, segments, &of_segment, redact);
+    let details = lines.iter().flat_map(Line::details).collect();
+    Ok(Some(Told { html: table(&lines, &rules, segments, names), lead, details }))
 }
 
 fn subjects(profiles: &[Profile]) -> Vec<Subject<'_>> {
@@ -145,19 +169,17 @@ impl Subject<'_> {
         }
     }
 
-    /// Returns the condition in words, as HTML.
-    fn words(&self, bounds: &Bounds, redact: bool) -> String {
+    /// Returns the condition in words.
+    fn words(&self, bounds: &Bounds, redact: bool, language: &Language) -> String {
+        let name = language.name;
         let known = match self {
             Subject::Level(profile, category, level) => {
-                let (column, level) = (
-                    page::value_within(&profile.name, 30),
-                    page::value_within(&category.levels[*level], 24),
-                );
+                let (column, level) = (name(&profile.name, 30), name(&category.levels[*level], 24));
                 let is = if bounds.above >= 0.0 { "is" } else { "is not" };
                 format!("{column} {is} {level}")
             }
             Subject::Number(profile, number) => {
-                let column = page::value_within(&profile.name, 30);
+                let (column, less) = (name(&profile.name, 30), language.less);
                 let show = |v: f64| match number.date {
                     Some(_) => number::date(v, false),
                     None if redact => number::figure(two_digits(v)),
@@ -165,9 +187,9 @@ impl Subject<'_> {
                 };
                 match (bounds.above.is_finite(), bounds.up_to.is_finite()) {
                     (true, true) => {
-                        format!("{} &lt; {column} ≤ {}", show(bounds.above), show(bounds.up_to))
+                        format!("{} {less} {column} ≤ {}", show(bounds.above), show(bounds.up_to))
                     }
-                    (true, false) => format!("{column} &gt; {}", show(bounds.above)),
+                    (true, false) => format!("{column} {} {}", language.more, show(bounds.above)),
                     _ => format!("{column} ≤ {}", show(bounds.up_to)),
                 }
             }
@@ -253,43 +275,78 @@ fn narrowed(
     bounds
 }
 
-fn table(
+/// A rule with its figures.
+struct Line {
+    /// Place of the segment among all.
+    index: usize,
+    segment: i32,
+    /// The conditions, as HTML.
+    html: Vec<String>,
+    /// The same as text, with whole names.
+    text: String,
+    n_rows: usize,
+    coverage: f64,
+    precision: f64,
+}
+
+impl Line {
+    fn details(&self) -> [Detail; 3] {
+        [("coverage", self.coverage), ("precision", self.precision), ("rows", self.n_rows as f64)]
+            .map(|(figure, value)| Detail {
+                section: "rules",
+                segment: Some(self.segment),
+                item: Some(self.text.clone()),
+                figure,
+                value,
+            })
+    }
+}
+
+fn lines(
     rules: &[Rule],
     subjects: &[Subject<'_>],
     segments: &Segments,
-    names: &[String],
     of_segment: &[usize],
     redact: bool,
-) -> String {
+) -> Vec<Line> {
     let has_missing: Vec<bool> = subjects.iter().map(Subject::has_missing).collect();
-    let segment_cell = |index: usize| {
-        let number = segments.numbers[index];
-        format!(
-            "<span class=\"tag\">{}{} {}</span>",
-            palette::key(number),
-            label(number),
-            page::escape(&page::cut(&names[index], 40))
-        )
+    let line = |rule: &Rule| {
+        let words = |language: &Language| -> Vec<String> {
+            let bounds = rule
+                .bounds
+                .iter()
+                .map(|b| Bounds { missing: b.missing && has_missing[b.subject], ..*b });
+            bounds.map(|b| subjects[b.subject].words(&b, redact, language)).collect()
+        };
+        Line {
+            index: rule.segment,
+            segment: segments.numbers[rule.segment],
+            html: words(&HTML),
+            text: words(&PLAIN).join(" and "),
+            n_rows: rule.n_rows,
+            coverage: rule.n_right as f64 / of_segment[rule.segment] as f64,
+            precision: rule.n_right as f64 / rule.n_rows as f64,
+        }
     };
-    let row = |rule: &Rule| {
-        let words: Vec<String> = rule
-            .bounds
-            .iter()
-            .map(|b| {
-                let bounds = Bounds { missing: b.missing && has_missing[b.subject], ..*b };
-                subjects[b.subject].words(&bounds, redact)
-            })
-            .collect();
-        let share = |n: usize, of: usize| number::percent(n as f64 / of as f64);
+    rules.iter().map(line).collect()
+}
+
+fn table(lines: &[Line], rules: &[Rule], segments: &Segments, names: &[String]) -> String {
+    let row = |line: &Line| {
         vec![
-            segment_cell(rule.segment),
-            words.join(" <i class=\"and\">and</i> "),
-            share(rule.n_right, of_segment[rule.segment]),
-            share(rule.n_right, rule.n_rows),
-            number::count(rule.n_rows),
+            format!(
+                "<span class=\"tag\">{}{} {}</span>",
+                palette::key(line.segment),
+                label(line.segment),
+                page::escape(&page::cut(&names[line.index], 40))
+            ),
+            line.html.join(" <i class=\"and\">and</i> "),
+            number::percent(line.coverage),
+            number::percent(line.precision),
+            number::count(line.n_rows),
         ]
     };
-    let cells: Vec<Vec<String>> = rules.iter().map(row).collect();
+    let cells: Vec<Vec<String>> = lines.iter().map(row).collect();
     let mut out = page::stacking_table(
         &["segment", "rule", "coverage", "precision", "customers"],
         &[false, false, true, true, true],
