@@ -110,7 +110,7 @@ static OUTPUTS: &[FixedOutput] = &[
         name: "correlations",
         ty: PortType::Table,
         help: "pearson and spearman of numbers and booleans, plain cramers_v of text (up to 100 levels) and \
-               booleans; each pair once, on the rows where both have a value",
+               booleans with each other and with numbers, which are cut at their deciles for it; each pair once, on the rows where both have a value",
     },
     FixedOutput {
         name: "alerts",
@@ -132,7 +132,7 @@ impl Kind for EdaProfile {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn about(&self) -> &'static str {

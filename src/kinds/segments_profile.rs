@@ -143,7 +143,7 @@ impl Kind for SegmentsProfile {
     }
 
     fn version(&self) -> u32 {
-        7
+        8
     }
 
     fn about(&self) -> &'static str {

@@ -192,7 +192,12 @@ fn every_correlation_of_the_heat_maps_is_in_the_artifact() {
                             .iter()
                             .all(|n| [&row[0], other].iter().any(|m| **n == ***m))
                 };
-                let value = float(known.iter().find(is_pair).unwrap(), "value");
+                // Two numbers stand in one map with categories, and have no figure there.
+                let Some(found) = known.iter().find(is_pair) else {
+                    assert_eq!((method, shown.as_str()), ("cramers_v", ""));
+                    continue;
+                };
+                let value = float(found, "value");
                 assert_eq!(*shown, number::fixed(value, 2), "{method} of {} and {other}", row[0]);
                 n_checked += 1;
             }

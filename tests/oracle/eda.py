@@ -4,6 +4,7 @@
 Made with Python 3.11, numpy 2.4.6, pandas 3.1.1, scipy 1.17.1.
 Usage: python eda.py > eda.json
 """
+import itertools
 import json
 
 import numpy as np
@@ -71,6 +72,12 @@ def pairs(frame):
             both = frame[[left, right]].dropna()
             observed = pd.crosstab(both[left], both[right])
             out.append([left, right, "cramers_v", stats.contingency.association(observed, method="cramer")])
+    for left, right in itertools.product(["normal", "spend", "visits", "tiny"], text):
+        both = frame[[left, right]].dropna()
+        tenths = np.searchsorted(np.unique(np.quantile(frame[left].dropna(), np.arange(1, 10) / 10)), both[left])
+        observed = pd.crosstab(tenths, both[right])
+        names = [left, right] if list(frame).index(left) < list(frame).index(right) else [right, left]
+        out.append([*names, "cramers_v", stats.contingency.association(observed, method="cramer")])
     return out
 
 

@@ -3,6 +3,7 @@
 Made eda_real.json with Python 3.11 or later, numpy 2.4.6, pandas 3.1.1, scipy 1.17.1.
 Usage: eda_real.py FOLDER > eda_real.json
 """
+import itertools
 import json
 import os
 import sys
@@ -50,6 +51,13 @@ def pairs(frame, numeric, text):
             observed = pd.crosstab(both[left], both[right])
             if min(observed.shape) > 1:
                 out.append([left, right, "cramers_v", stats.contingency.association(observed, method="cramer")])
+    for left, right in itertools.product(numeric, text):
+        both = frame[[left, right]].dropna()
+        tenths = np.searchsorted(np.unique(np.quantile(frame[left].dropna(), np.arange(1, 10) / 10)), both[left])
+        observed = pd.crosstab(tenths, both[right])
+        names = [left, right] if list(frame).index(left) < list(frame).index(right) else [right, left]
+        if min(observed.shape) > 1:
+            out.append([*names, "cramers_v", stats.contingency.association(observed, method="cramer")])
     return out
 
 

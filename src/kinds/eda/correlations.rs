@@ -24,7 +24,7 @@ pub enum Method {
     Pearson,
     /// By ranks, of two numbers.
     Spearman,
-    /// Plain Cramér's V of two categories.
+    /// Plain Cramér's V of two categories, or of a number's tenths and a category.
     CramersV,
 }
 
@@ -81,7 +81,8 @@ pub fn all(columns: &[Column], work: &Work) -> Result<Vec<Pair>, Cancelled> {
                 push(Method::Pearson);
                 push(Method::Spearman);
             }
-            if is_category(a) && is_category(b) {
+            let takes = |x, y| is_category(x) && (is_category(y) || is_measure(y));
+            if takes(a, b) || takes(b, a) {
                 push(Method::CramersV);
             }
         }
@@ -93,7 +94,46 @@ pub fn all(columns: &[Column], work: &Work) -> Result<Vec<Pair>, Cancelled> {
     for (pair, value) in pairs.iter_mut().zip(values) {
         pair.value = value?;
     }
+    let measures: Vec<usize> = (0..columns.len()).filter(|&i| is_measure(&columns[i])).collect();
+    // A number is cut once for all of its categories, and then forgotten.
+    let found =
+        work.pool.map(measures.len(), |i| with_categories(columns, &pairs, measures[i], work));
+    for found in found {
+        found?.into_iter().for_each(|(at, value)| pairs[at].value = value);
+    }
     Ok(pairs)
+}
+
+/// Computes Cramér's V of a number and each of its partners among the categories; returns places among the pairs.
+fn with_categories(
+    columns: &[Column],
+    pairs: &[Pair],
+    measure: usize,
+    work: &Work,
+) -> Result<Vec<(usize, f64)>, Cancelled> {
+    let partner = |pair: &Pair| match (pair.left == measure, pair.right == measure) {
+        (true, _) => Some(pair.right),
+        (_, true) => Some(pair.left),
+        _ => None,
+    };
+    let mut tenths = None;
+    let mut found = Vec::new();
+    for (at, pair) in pairs.iter().enumerate().filter(|(_, p)| p.method == Method::CramersV) {
+        let Some(category) = partner(pair) else { continue };
+        work.check()?;
+        if let (Some(numbers), Some(levels)) =
+            (columns[measure].numbers(), columns[category].levels())
+        {
+            let tenths = tenths.get_or_insert_with(|| numbers.tenths());
+            found.push((at, cramers_v(tenths, levels)));
+        }
+    }
+    Ok(found)
+}
+
+/// Returns true if the column is a number and not a category as well.
+fn is_measure(column: &Column) -> bool {
+    !column.is_id && column.numbers().is_some() && column.levels().is_none()
 }
 
 /// Returns true if Cramér's V is computed for the column.

@@ -151,7 +151,7 @@ impl Profile<'_> {
         let mut out = String::new();
         for (method, heading) in [
             (Method::Spearman, "Spearman, between numbers"),
-            (Method::CramersV, "Cramér's V, between categories"),
+            (Method::CramersV, "Cramér's V, with categories (numbers cut at their deciles)"),
             (Method::Pearson, "Pearson, between numbers"),
         ] {
             let shown = self.most_correlated(method);

@@ -18,7 +18,7 @@ const FEW_SECTIONS: usize = 4;
 const LONGEST_TEXT: usize = 40;
 
 /// Returns `text` fit for HTML content and double-quoted attributes. Control characters, which HTML
-/// does not allow, become U+FFFD.
+/// does not allow, and marks that would turn the direction of what stands around the text, become U+FFFD.
 pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -29,6 +29,7 @@ pub fn escape(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(' '),
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => out.push('\u{FFFD}'),
             c if c.is_control() => out.push('\u{FFFD}'),
             c => out.push(c),
         }
@@ -288,6 +289,7 @@ mod tests {
         let hostile = "<script>alert('x')</script>\"&\u{0}";
         let safe = "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&quot;&amp;\u{FFFD}";
         assert_eq!(escape(hostile), safe);
+        assert_eq!(escape("a\u{202e}b\u{2067}"), "a\u{FFFD}b\u{FFFD}");
         assert_eq!(value(hostile), format!("<bdi>{safe}</bdi>"));
         assert_eq!(value("  "), "<bdi>(blank)</bdi>");
         assert!(!document("t</title><script>", "", "").contains("<script"));

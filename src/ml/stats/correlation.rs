@@ -7,7 +7,7 @@ use crate::{
         math,
         stats::{
             levels::{Levels, MISSING},
-            moments,
+            moments, quantile,
             ranks::Order,
         },
     },
@@ -78,6 +78,28 @@ impl Deviations {
         let product = (a * b).sqrt();
         let norm = if product.is_normal() { product } else { a.sqrt() * b.sqrt() };
         (dot(&self.data, &other.data) / norm).clamp(-1.0, 1.0)
+    }
+}
+
+/// How many parts [`Numbers::tenths`] has at the most.
+const PARTS: usize = 10;
+
+impl Numbers {
+    /// Cuts the values at their deciles into at most ten levels: level i has the values above the i-th of the different
+    /// deciles and up to the next one, as pandas' `qcut(..., duplicates="drop")` groups them.
+    pub fn tenths(&self) -> Levels {
+        let deciles = (1..PARTS).map(|i| quantile(&self.order.sorted, i as f64 / PARTS as f64));
+        let mut edges: Vec<f64> = deciles.filter(|edge| !edge.is_nan()).collect();
+        edges.dedup();
+        let code = |value: &f64| match value.is_finite() {
+            true => edges.partition_point(|edge| edge < value) as u32,
+            false => MISSING,
+        };
+        Levels {
+            codes: self.values.iter().map(code).collect(),
+            names: (0..=edges.len()).map(|level| level.to_string()).collect(),
+            counts: Vec::new(),
+        }
     }
 }
 
@@ -165,6 +187,21 @@ mod tests {
         assert_eq!(cramers_v(&x, &y), 1.0);
         assert_eq!(cramers_v(&x, &levels(&["p", "q", "p", "q"])), 0.0);
         assert!(cramers_v(&x, &levels(&["p", "p", "p", "p"])).is_nan());
+    }
+
+    #[test]
+    fn numbers_are_cut_at_their_deciles() {
+        let ascending: Vec<f64> = (0..20).map(f64::from).collect();
+        let codes = numbers(&ascending).tenths().codes;
+        assert_eq!(codes, (0..20).map(|i| i / 2).collect::<Vec<u32>>());
+        // Many equal ones are one level, however many deciles they fill.
+        let mut zeros = vec![0.0; 15];
+        zeros.extend([1.0, 2.0, f64::NAN, 3.0, 4.0, 5.0]);
+        let levels = numbers(&zeros).tenths();
+        assert_eq!((levels.codes[0], levels.codes[17]), (0, MISSING));
+        assert_eq!(levels.names.len(), 4);
+        let none = numbers(&[f64::NAN]).tenths();
+        assert_eq!((none.codes, none.names.len()), (vec![MISSING], 1));
     }
 
     #[test]

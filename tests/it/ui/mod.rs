@@ -233,7 +233,7 @@ stages:
         "/artifact?of=profile.report".to_string(),
     ] {
         let text = ui.get(&path).text();
-        assert!(!text.contains(script), "{path}");
+        assert!(!text.contains(script) && !text.contains('\u{202e}'), "{path}");
         assert!(!text.contains(&format!(">{long}")), "{path}");
     }
     let artifact = ui.get("/artifact?of=customers").expect(200).text();
