@@ -220,9 +220,19 @@ impl Table {
         if !is_numeric(array.data_type()) {
             return Err(wrong_type(name, array, "a number"));
         }
-        let cast = compute::cast(array, &DataType::Float64)?;
+        // The two types that tables of ours have are read as they lie.
+        if let Some(integers) = array.as_primitive_opt::<Int64Type>() {
+            return Ok(integers.iter().map(|v| v.map_or(f64::NAN, |v| v as f64)).collect());
+        }
+        let cast = match array.data_type() {
+            DataType::Float64 => Arc::clone(array),
+            _ => compute::cast(array, &DataType::Float64)?,
+        };
         let floats = cast.as_primitive::<Float64Type>();
-        Ok(floats.iter().map(|v| v.unwrap_or(f64::NAN)).collect())
+        match floats.null_count() {
+            0 => Ok(floats.values().to_vec()),
+            _ => Ok(floats.iter().map(|v| v.unwrap_or(f64::NAN)).collect()),
+        }
     }
 
     /// Returns a whole-number column; `None` for null.

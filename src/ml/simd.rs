@@ -12,10 +12,14 @@
 //!
 //! `target-cpu=native` was rejected: one binary serves all machines. Own intrinsics were rejected: they need `unsafe`.
 
+mod lines;
+
 use std::{cell::Cell, sync::OnceLock};
 
 use pulp::Arch;
 pub use pulp::{Simd, WithSimd};
+
+pub use self::lines::{Kernel, Line, Lines, on_lines};
 
 /// An instruction set that this machine has.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,8 @@
 //! One column of levels: what is learnt from it and how a level becomes features.
 //! It does not know other columns.
 
+mod slots;
+
 use std::collections::HashMap;
 
 use arrow::{
@@ -10,6 +12,8 @@ use arrow::{
 };
 use serde::{Deserialize, Serialize};
 
+use self::slots::Derived;
+pub use self::slots::Slots;
 use crate::{
     frame::{FrameError, Table},
     kinds::prepare::{
@@ -42,6 +46,9 @@ pub struct CategoricalColumn {
     pub encode: Encode,
     /// What becomes of a level that is not in `levels`.
     pub unknown: Unknown,
+    /// What follows from the rest.
+    #[serde(skip)]
+    derived: Derived,
 }
 
 /// A level seen when fitting, or declared.
@@ -55,9 +62,6 @@ pub struct Level {
     /// Whether it is rare and so part of `<other>`.
     pub rare: bool,
 }
-
-/// Marks a row whose level is not known.
-const UNKNOWN: u32 = u32::MAX;
 
 impl CategoricalColumn {
     /// Learns from the given rows of column `name`, or all of them; `named` says whether a person chose it by name.
@@ -113,6 +117,7 @@ impl CategoricalColumn {
             levels,
             encode: settings.encode,
             unknown: settings.unknown,
+            derived: Derived::default(),
         };
         column.guarded(n_rows, named, settings.max_levels)
     }
@@ -160,18 +165,7 @@ impl CategoricalColumn {
 
     /// Returns the number of features.
     pub fn width(&self) -> usize {
-        if self.encode == Encode::Onehot { self.slots().len() } else { 1 }
-    }
-
-    /// Returns the value that each slot is encoded as; for one-hot the 1 of its own feature.
-    pub fn codes(&self) -> Vec<f64> {
-        let n_rows = self.n_rows().max(1) as f64;
-        let code = |(i, (_, count)): (usize, &(String, u64))| match self.encode {
-            Encode::Onehot => 1.0,
-            Encode::Ordinal => i as f64,
-            Encode::Frequency => *count as f64 / n_rows,
-        };
-        self.slots().iter().enumerate().map(code).collect()
+        if self.encode == Encode::Onehot { self.derived().n_slots } else { 1 }
     }
 
     /// Returns the value of a level that is not known (one-hot: of all features).
@@ -185,33 +179,15 @@ impl CategoricalColumn {
     /// If the column is missing, or a level is unknown and `unknown: error` is set.
     pub fn apply(&self, table: &Table) -> Result<Slots, StageError> {
         let (texts, _) = read(table, &self.column)?;
-        let n_kept = self.levels.iter().filter(|l| !l.rare).count() as u32;
-        let any_rare = self.levels.iter().any(|l| l.rare);
-        let mut of_level: HashMap<&str, u32> = HashMap::with_capacity(self.levels.len());
-        let mut of_missing = None;
-        let mut next = 0;
-        for level in &self.levels {
-            let slot = if level.rare { n_kept } else { next };
-            next += u32::from(!level.rare);
-            match &level.level {
-                Some(text) => _ = of_level.insert(text, slot),
-                None => of_missing = Some(slot),
+        let derived = self.derived();
+        let slots = Slots::of_all(texts.iter().map(|text| derived.slot(self, text)));
+        match slots.first_unknown().filter(|_| self.unknown == Unknown::Error) {
+            None => Ok(slots),
+            Some(row) => {
+                let text = texts.is_valid(row).then(|| texts.value(row));
+                Err(self.not_known(table.first_row() + row, text))
             }
         }
-        let otherwise = if self.unknown == Unknown::Other && any_rare { n_kept } else { UNKNOWN };
-        let slot = |(row, text): (usize, Option<&str>)| {
-            let found = match text.or(self.fill.as_deref()) {
-                Some(text) => of_level.get(text).copied(),
-                None => of_missing,
-            };
-            match found {
-                None if self.unknown == Unknown::Error => {
-                    Err(self.not_known(table.first_row() + row, text))
-                }
-                found => Ok(found.unwrap_or(otherwise)),
-            }
-        };
-        Ok(Slots(texts.iter().enumerate().map(slot).collect::<Result<_, _>>()?))
     }
 
     fn not_known(&self, row: usize, text: Option<&str>) -> StageError {
@@ -223,16 +199,6 @@ impl CategoricalColumn {
             "column `{}`, row {row}: {what} not there when the transform was fitted (`unknown: error`)",
             self.column
         ))
-    }
-}
-
-/// The slot of every row.
-pub struct Slots(Vec<u32>);
-
-impl Slots {
-    /// Returns the slot of a row; `None` for an unknown level.
-    pub fn of(&self, row: usize) -> Option<usize> {
-        self.0.get(row).filter(|slot| **slot != UNKNOWN).map(|slot| *slot as usize)
     }
 }
 

@@ -7,21 +7,21 @@ use crate::{
 };
 
 /// A column of a table, ready to be written row by row.
-pub enum Values {
+pub enum Values<'a> {
     /// A number, and where it was missing if a feature says so.
     Numbers { features: Vec<f64>, missing: Option<Vec<bool>> },
     /// A 1 in the slot's own feature.
     OneHot { slots: Slots, width: usize },
     /// The slot's code.
-    Coded { slots: Slots, codes: Vec<f64>, unknown: f64 },
+    Coded { slots: Slots, codes: &'a [f64], unknown: f64 },
 }
 
-impl Values {
+impl<'a> Values<'a> {
     /// Reads the column that was learnt from.
     ///
     /// # Errors
     /// If it is missing, has another type, or a value that has no feature.
-    pub fn read(column: &Column, table: &Table) -> Result<Values, StageError> {
+    pub fn read(column: &'a Column, table: &Table) -> Result<Values<'a>, StageError> {
         match column {
             Column::Numeric(column) => {
                 let missing = match column.indicator {

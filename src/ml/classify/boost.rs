@@ -9,13 +9,17 @@
 //! `n_rows * n_features * max_depth / 2` a tree.
 
 mod alone;
+mod blocks;
 mod compiled;
 mod grow;
 mod histogram;
 mod margins;
+mod planes;
+mod ready;
 mod search;
+mod walks;
 
-pub use self::compiled::Ready;
+pub use self::ready::Ready;
 use crate::{
     ml::{
         Matrix,
@@ -129,9 +133,6 @@ pub struct Fit {
 /// So many rows are worth making the trees ready for: about what two groups of the quick way hold.
 const MANY_ROWS: usize = 128;
 
-/// So many rows are quicker together where the trees are ready already.
-const SOME_ROWS: usize = 12;
-
 /// Boosts trees. `validation` is needed (and used) for `early_stopping_rounds` alone.
 ///
 /// # Errors
@@ -228,24 +229,29 @@ impl Booster {
     /// # Errors
     /// If cancelled.
     pub fn predict(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
-        let (n_rows, n_scores) = (x.n_rows(), self.base.len());
+        let (n_rows, width, n_scores) = (x.n_rows(), x.n_cols(), self.base.len());
         let ready = match n_rows {
-            _ if x.n_cols() == 0 => None,
+            _ if width == 0 => None,
             MANY_ROWS.. => self.ready.get(&self.trees, n_scores),
-            SOME_ROWS.. => self.ready.at_hand(),
-            _ => None,
+            _ => self.ready.at_hand(),
         };
         let alone = match ready {
-            None if x.n_cols() > 0 && n_rows < MANY_ROWS => self.ready.alone(&self.trees, n_scores),
-            _ => None,
+            Some(ready) if ready.answers_alone() || n_rows >= ready.least_rows() => None,
+            None if width == 0 || n_rows >= MANY_ROWS => None,
+            _ => self.ready.alone(&self.trees, n_scores),
         };
         fill_rows(n_rows, self.n_classes, work, |rows, out| {
             let mut margins = start(&self.base, rows.len());
-            let values = &x.data()[rows.start * x.n_cols()..rows.end * x.n_cols()];
-            match (ready, alone) {
-                (Some(ready), _) => ready.add(values, x.n_cols(), &mut margins),
-                (None, Some(alone)) => alone.add(values, x.n_cols(), &mut margins),
-                (None, None) => self.add(0, values, x.n_cols(), &mut margins),
+            let values = &x.data()[rows.start * width..rows.end * width];
+            match ready {
+                Some(ready) if rows.len() >= ready.least_rows() => {
+                    ready.add(values, width, &mut margins);
+                }
+                Some(ready) if ready.add_alone(values, width, &mut margins) => {}
+                _ => match alone {
+                    Some(alone) => alone.add(values, width, &mut margins),
+                    None => self.add(0, values, width, &mut margins),
+                },
             }
             self.probabilities(&margins, out);
         })
@@ -254,8 +260,9 @@ impl Booster {
     /// Makes the trees ready to be asked again and again, for few rows and for many.
     pub fn make_ready(&self) {
         let n_scores = self.base.len();
-        self.ready.get(&self.trees, n_scores);
-        self.ready.alone(&self.trees, n_scores);
+        if self.ready.get(&self.trees, n_scores).is_none_or(|ready| !ready.answers_alone()) {
+            self.ready.alone(&self.trees, n_scores);
+        }
     }
 
     /// Adds the answers of all trees from `first` on to the margins of rows of `width` values. In single

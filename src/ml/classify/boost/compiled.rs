@@ -1,15 +1,10 @@
-//! Boosted trees made ready to answer many rows at once, to the same bits as one by one. It does not know probabilities.
+//! Boosted trees of more than six levels made ready to answer many rows at once, to the same bits as one by one. It does not
+//! know probabilities.
 //!
-//! A feature is compared with the few thresholds that occur in the trees, so a value is first replaced by how many of
-//! them it is not below: a byte. Every split then compares the bytes of many rows with one number and picks, row by
-//! row, the leaf of its left or its right side, from the leaves up. That asks every split of a tree and not only those
-//! on a row's way, and is still several times as fast as walking: there is no branch and no load whose place depends
-//! on another, and the bytes of 64 rows fit one register. (QuickScorer, Lucchese et al., SIGIR 2015, asks all splits too, feature by
-//! feature for one row; here rows stand side by side.)
+//! Every split compares the bytes of many rows with one number and picks, row by row, the leaf of its left or its right
+//! side, from the leaves up, as in `blocks`; but what is to be done is read from a list, as such trees have no common shape.
 
-use std::{fmt, sync::OnceLock};
-
-use super::alone::Alone;
+use super::planes::Planes;
 use crate::ml::{
     classify::tree::{Node, Tree},
     simd,
@@ -21,86 +16,21 @@ const WIDE: usize = 1024;
 /// The same for the rest.
 const NARROW: usize = 64;
 
-/// Leaves of a tree whose answers are kept in a table of this size; larger trees take another.
-const FEW: usize = 64;
 /// Most leaves of a tree: as many as a byte can tell apart.
 const MANY: usize = 256;
 
-/// Most thresholds of a feature.
-const CUTS: usize = 255;
-
-/// Which rows go left where a value is missing: the byte is below all cuts, or below none.
-const BELOW_ALL: u8 = 0;
-const BELOW_NONE: u8 = 255;
-
-/// Trees that are made ready when they are first asked for many rows, or for few. It is no part of the model: whoever
-/// changes the trees after that must start with a new one.
-#[derive(Default)]
-pub struct Ready {
-    many: OnceLock<Option<Compiled>>,
-    few: OnceLock<Option<Alone>>,
-}
-
-impl Ready {
-    /// Returns the trees ready for many rows; `None` if they are too large for it.
-    pub(super) fn get(&self, trees: &[Tree], n_scores: usize) -> Option<&Compiled> {
-        self.many.get_or_init(|| Compiled::new(trees, n_scores)).as_ref()
-    }
-
-    /// Returns the trees ready for many rows if they are so already.
-    pub(super) fn at_hand(&self) -> Option<&Compiled> {
-        self.many.get()?.as_ref()
-    }
-
-    /// Returns the trees ready for rows one by one; `None` if they are too large for it.
-    pub(super) fn alone(&self, trees: &[Tree], n_scores: usize) -> Option<&Alone> {
-        self.few.get_or_init(|| Alone::new(trees, n_scores)).as_ref()
-    }
-}
-
-impl Clone for Ready {
-    fn clone(&self) -> Ready {
-        Ready::default()
-    }
-}
-
-impl PartialEq for Ready {
-    fn eq(&self, _: &Ready) -> bool {
-        true
-    }
-}
-
-impl fmt::Debug for Ready {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ready")
-    }
-}
-
 /// Trees ready for many rows.
 pub(super) struct Compiled {
-    features: Vec<Feature>,
-    n_planes: usize,
+    planes: Planes,
     trees: Vec<Program>,
     n_scores: usize,
     /// Most answers that wait for another at a time.
     height: usize,
 }
 
-/// A feature that some split asks.
-#[derive(Default)]
-struct Feature {
-    column: usize,
-    /// The thresholds of all splits, ascending.
-    cuts: Vec<f32>,
-    /// Where the bytes of its rows lie if what is missing goes left.
-    left: Option<u16>,
-    /// The same if it goes right.
-    right: Option<u16>,
-}
-
 struct Program {
     picks: Vec<Pick>,
-    /// The answers by leaf, filled up to [`FEW`] or [`MANY`].
+    /// The answers by leaf, filled up to [`MANY`].
     leaves: Vec<f32>,
 }
 
@@ -128,9 +58,9 @@ enum Sides {
 }
 
 impl Compiled {
-    fn new(trees: &[Tree], n_scores: usize) -> Option<Compiled> {
-        let mut features = features(trees)?;
-        let mut n_planes = 0;
+    /// Makes trees ready; `None` if one has more leaves, or a feature too many thresholds.
+    pub(super) fn new(trees: &[Tree], n_scores: usize) -> Option<Compiled> {
+        let mut planes = Planes::new(trees)?;
         let mut programs = Vec::with_capacity(trees.len());
         let mut height = 1;
         for tree in trees {
@@ -138,15 +68,12 @@ impl Compiled {
                 return None;
             }
             let mut program = Program { picks: Vec::new(), leaves: Vec::new() };
-            let mut build = Build { tree, features: &mut features, n_planes: &mut n_planes };
-            build.side(&mut program, 0)?;
-            let n = if program.leaves.len() <= FEW { FEW } else { MANY };
-            program.leaves.resize(n, 0.0);
+            Build { tree, planes: &mut planes }.side(&mut program, 0)?;
+            program.leaves.resize(MANY, 0.0);
             height = height.max(program.height());
             programs.push(program);
         }
-        let n_planes = usize::from(n_planes);
-        Some(Compiled { features, n_planes, trees: programs, n_scores, height })
+        Some(Compiled { planes, trees: programs, n_scores, height })
     }
 
     /// Adds the answers of all trees to the margins of rows of `width` values, tree after tree in single precision.
@@ -162,12 +89,14 @@ impl Compiled {
         if values.is_empty() {
             return;
         }
-        let mut planes = vec![[0; N]; self.n_planes];
+        let mut planes = vec![[0; N]; self.planes.len()];
         let mut stack = vec![[0; N]; self.height];
         let mut sums = vec![[0.0; N]; self.n_scores];
         let groups = values.chunks(N * width);
         for (rows, own) in groups.zip(margins.chunks_mut(N * self.n_scores)) {
-            self.fill(rows, width, &mut planes);
+            self.planes.fill::<N>(rows, width, |plane, bytes| {
+                planes[plane][..bytes.len()].copy_from_slice(bytes);
+            });
             for (row, margins) in own.chunks_exact(self.n_scores).enumerate() {
                 sums.iter_mut().zip(margins).for_each(|(sum, margin)| sum[row] = *margin);
             }
@@ -177,23 +106,6 @@ impl Compiled {
             );
             for (row, margins) in own.chunks_exact_mut(self.n_scores).enumerate() {
                 sums.iter().zip(margins).for_each(|(sum, margin)| *margin = sum[row]);
-            }
-        }
-    }
-
-    /// Replaces values by bytes.
-    fn fill<const N: usize>(&self, rows: &[f64], width: usize, planes: &mut [[u8; N]]) {
-        for Feature { column, cuts, left, right } in &self.features {
-            for (lane, row) in rows.chunks_exact(width).enumerate() {
-                let value = row[*column] as f32;
-                let n = cuts.partition_point(|cut| *cut <= value) as u8;
-                let is_missing = value.is_nan();
-                if let Some(plane) = *left {
-                    planes[usize::from(plane)][lane] = if is_missing { BELOW_ALL } else { n };
-                }
-                if let Some(plane) = *right {
-                    planes[usize::from(plane)][lane] = if is_missing { BELOW_NONE } else { n };
-                }
             }
         }
     }
@@ -208,12 +120,9 @@ impl Compiled {
         for (i, tree) in self.trees.iter().enumerate() {
             tree.pick(planes, stack);
             let sum = &mut sums[i % self.n_scores];
-            match tree.leaves.first_chunk::<MANY>() {
-                Some(leaves) => add_leaves(sum, &stack[0], leaves),
-                None => {
-                    if let Some(leaves) = tree.leaves.first_chunk::<FEW>() {
-                        add_leaves(sum, &stack[0], leaves);
-                    }
+            if let Some(leaves) = tree.leaves.first_chunk::<MANY>() {
+                for (sum, leaf) in sum.iter_mut().zip(&stack[0]) {
+                    *sum += leaves[usize::from(*leaf)];
                 }
             }
         }
@@ -225,17 +134,6 @@ impl Compiled {
 fn chosen(first: bool, a: u8, b: u8) -> u8 {
     let mask = u8::from(first).wrapping_neg();
     (a & mask) | (b & !mask)
-}
-
-#[inline(always)]
-fn add_leaves<const N: usize, const L: usize>(
-    sum: &mut [f32; N],
-    leaf: &[u8; N],
-    leaves: &[f32; L],
-) {
-    for (sum, leaf) in sum.iter_mut().zip(leaf) {
-        *sum += leaves[usize::from(*leaf) % L];
-    }
 }
 
 impl Program {
@@ -310,31 +208,9 @@ impl Program {
     }
 }
 
-/// Collects the thresholds; `None` if a feature has too many.
-fn features(trees: &[Tree]) -> Option<Vec<Feature>> {
-    let mut cuts: Vec<Vec<f32>> = Vec::new();
-    for node in trees.iter().flat_map(Tree::nodes) {
-        if let Node::Split { feature, threshold, .. } = node {
-            let column = *feature as usize;
-            if cuts.len() <= column {
-                cuts.resize(column + 1, Vec::new());
-            }
-            cuts[column].push(*threshold as f32);
-        }
-    }
-    let feature = |(column, mut cuts): (usize, Vec<f32>)| {
-        cuts.sort_by(f32::total_cmp);
-        // Equal ones are one, both zeros among them.
-        cuts.dedup();
-        (cuts.len() <= CUTS).then(|| Feature { column, cuts, ..Feature::default() })
-    };
-    cuts.into_iter().enumerate().map(feature).collect()
-}
-
 struct Build<'a> {
     tree: &'a Tree,
-    features: &'a mut [Feature],
-    n_planes: &'a mut u16,
+    planes: &'a mut Planes,
 }
 
 /// What a child of a split comes to.
@@ -356,7 +232,8 @@ impl Build<'_> {
                 // The right side first, so that the left one lies on top.
                 let right = self.side(program, right as usize)?;
                 let left = self.side(program, left as usize)?;
-                let (plane, cut) = self.place(feature as usize, threshold as f32, missing_left)?;
+                let (plane, cut) =
+                    self.planes.place(feature as usize, threshold as f32, missing_left)?;
                 let (sides, left, right) = match (left, right) {
                     (Side::Leaf(left), Side::Leaf(right)) => (Sides::Leaves, left, right),
                     (Side::Leaf(left), Side::Waiting) => (Sides::LeafLeft, left, 0),
@@ -380,17 +257,5 @@ impl Build<'_> {
                 Some(Side::Waiting)
             }
         }
-    }
-
-    /// Returns where a feature's bytes lie, and below which number a row's byte sends it left.
-    fn place(&mut self, column: usize, threshold: f32, missing_left: bool) -> Option<(u16, u8)> {
-        let feature = &mut self.features[column];
-        let below = feature.cuts.partition_point(|cut| *cut < threshold);
-        let plane = if missing_left { &mut feature.left } else { &mut feature.right };
-        if plane.is_none() {
-            *plane = Some(*self.n_planes);
-            *self.n_planes = self.n_planes.checked_add(1)?;
-        }
-        Some(((*plane)?, u8::try_from(below + 1).ok()?))
     }
 }

@@ -37,7 +37,7 @@ fn answers_are_xgboosts() {
 /// One row, a few, some and many each take another way through the trees.
 #[test]
 fn rows_are_answered_alone_as_together() {
-    for n_classes in [2, 3] {
+    for (n_classes, max_depth) in [(2, 6), (3, 6), (3, 9)] {
         let (x, y) = blobs(400, n_classes);
         let mut odd = x.clone();
         let width = x.n_cols();
@@ -51,7 +51,8 @@ fn rows_are_answered_alone_as_together() {
         }
         let work = Work::alone(1);
         let samples = Samples { x: &odd, y: &y, n_classes };
-        let booster = fit(&samples, None, &params(12), &work).unwrap().booster;
+        let params = BoostParams { max_depth, ..params(12) };
+        let booster = fit(&samples, None, &params, &work).unwrap().booster;
         let plain = Booster { ready: Ready::default(), ..booster.clone() };
         let together = booster.predict(&odd, &work).unwrap();
         for step in [1, 5, 50] {
