@@ -6,6 +6,7 @@ use petgraph::graph::NodeIndex;
 
 use crate::{
     base::hash::StageKey,
+    engine::plan::Plan,
     stage::{error::StageError, work::Progress},
     store::records::{OutputRecord, Preimage, Reason},
 };
@@ -119,4 +120,28 @@ pub struct Report {
     pub notes: Vec<String>,
     /// Why it failed.
     pub error: Option<StageError>,
+}
+
+impl Report {
+    /// Returns the report of an instance that was not started.
+    pub(super) fn blank(plan: &Plan, node: NodeIndex) -> Report {
+        let instance = &plan.graph[node];
+        Report {
+            node,
+            name: instance.name.clone(),
+            kind: instance.kind.name(),
+            state: State::Skipped,
+            early_cutoff: false,
+            joined: false,
+            moved: false,
+            preimage: None,
+            files: Vec::new(),
+            reasons: Vec::new(),
+            at: 0.0,
+            seconds: 0.0,
+            outputs: BTreeMap::new(),
+            notes: Vec::new(),
+            error: None,
+        }
+    }
 }

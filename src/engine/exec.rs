@@ -120,12 +120,27 @@ struct Board {
     ready: BinaryHeap<Reverse<(usize, NodeIndex)>>,
     /// Whose work another holder of the store is doing; they are looked at again after a while.
     deferred: Vec<NodeIndex>,
+    /// Of those that take turns, the one whose turn it is, and those that wait for it to end.
+    turn: Option<NodeIndex>,
+    queue: Vec<NodeIndex>,
     position: Vec<usize>,
     open: usize,
     failed: bool,
     /// The store cannot be written.
     refused: bool,
     reports: BTreeMap<NodeIndex, Report>,
+}
+
+impl Board {
+    /// Lets the next one have its turn if it was this one's.
+    fn end_turn(&mut self, node: NodeIndex) {
+        if self.turn == Some(node) {
+            self.turn = None;
+            for waiting in std::mem::take(&mut self.queue) {
+                self.ready.push(Reverse((self.position[waiting.index()], waiting)));
+            }
+        }
+    }
 }
 
 impl<'a> Scheduler<'a> {
@@ -155,8 +170,15 @@ impl<'a> Scheduler<'a> {
             if board.open == 0 {
                 return None;
             }
-            if let Some(Reverse((_, node))) = board.ready.pop() {
-                return Some(node);
+            while let Some(Reverse((_, node))) = board.ready.pop() {
+                match (self.plan.graph[node].kind.takes_turns(), board.turn) {
+                    (false, _) => return Some(node),
+                    (true, None) => {
+                        board.turn = Some(node);
+                        return Some(node);
+                    }
+                    (true, Some(_)) => board.queue.push(node),
+                }
             }
             if board.deferred.is_empty() {
                 board = self.changed.wait(board).unwrap_or_else(PoisonError::into_inner);
@@ -173,8 +195,10 @@ impl<'a> Scheduler<'a> {
 
     /// Puts an instance back whose work another holder of the store is doing.
     fn defer(&self, node: NodeIndex) {
-        self.lock().deferred.push(node);
-        self.changed.notify_one();
+        let mut board = self.lock();
+        board.deferred.push(node);
+        board.end_turn(node);
+        self.changed.notify_all();
     }
 
     /// Returns the state in which an instance ends that may not start any more, if so.
@@ -223,6 +247,7 @@ impl<'a> Scheduler<'a> {
         board.failed |= report.state == State::Failed;
         board.open -= 1;
         let node = report.node;
+        board.end_turn(node);
         board.reports.insert(node, report);
         for taker in self.plan.takers(node) {
             if let Some(waiting) = &mut board.waiting[taker.index()] {
@@ -265,7 +290,10 @@ struct Shop<'a> {
 impl Shop<'_> {
     fn work(&self) {
         while let Some(node) = self.scheduler.next() {
-            let mut report = self.blank(node);
+            let mut report = Report {
+                at: self.begun.elapsed().as_secs_f64(),
+                ..Report::blank(self.runner.plan, node)
+            };
             match self.scheduler.verdict(node) {
                 Some(state) => report.state = state,
                 None => match self.settle(&mut report) {
@@ -292,27 +320,6 @@ impl Shop<'_> {
             (self.runner.events)(Event::Waiting { name });
         }
         self.scheduler.defer(node);
-    }
-
-    fn blank(&self, node: NodeIndex) -> Report {
-        let instance = &self.runner.plan.graph[node];
-        Report {
-            node,
-            name: instance.name.clone(),
-            kind: instance.kind.name(),
-            state: State::Skipped,
-            early_cutoff: false,
-            joined: false,
-            moved: false,
-            preimage: None,
-            files: Vec::new(),
-            reasons: Vec::new(),
-            at: self.begun.elapsed().as_secs_f64(),
-            seconds: 0.0,
-            outputs: BTreeMap::new(),
-            notes: Vec::new(),
-            error: None,
-        }
     }
 
     /// Finds the instance in the store or runs it, unless another holder of the store is running it.
@@ -396,5 +403,44 @@ impl Shop<'_> {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{engine::plan, kinds};
+
+    #[test]
+    fn those_that_take_turns_are_never_at_work_together() {
+        let text = "
+pipeline: p
+stages:
+  customers: { uses: ingest.csv, with: { path: a.csv } }
+  forest: { uses: classify.forest, inputs: { table: customers }, with: { target: a } }
+  logistic: { uses: classify.logistic, inputs: { table: customers }, with: { target: a } }
+  profile: { uses: eda.profile, inputs: { table: customers } }
+";
+        let plan = plan::compile(text, kinds::ALL, &Default::default()).unwrap();
+        let cancel = Cancel::new();
+        let scheduler = Scheduler::new(&plan, &plan.order, false, &cancel);
+        let name = |node: NodeIndex| plan.graph[node].name.as_str();
+        let done =
+            |node| scheduler.done(Report { state: State::Ran, ..Report::blank(&plan, node) });
+        let customers = scheduler.next().unwrap();
+        done(customers);
+        let forest = scheduler.next().unwrap();
+        let profile = scheduler.next().unwrap();
+        assert_eq!((name(forest), name(profile)), ("forest", "profile"));
+        done(profile);
+        // Another process is at the forest's work: meanwhile it is the other one's turn.
+        scheduler.defer(forest);
+        let second = scheduler.next().unwrap();
+        assert!(["forest", "logistic"].contains(&name(second)));
+        done(second);
+        let third = scheduler.next().unwrap();
+        assert!(third != second && plan.graph[third].kind.takes_turns());
+        done(third);
+        assert_eq!(scheduler.next(), None);
     }
 }

@@ -138,6 +138,10 @@ impl Kind for ClassifyForest {
          learned from, features with over 256 values are cut into 256 bins)"
     }
 
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
     fn params(&self) -> &'static [Param] {
         PARAMS
     }

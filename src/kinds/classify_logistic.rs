@@ -116,6 +116,10 @@ impl Kind for ClassifyLogistic {
          two classes (scikit-learn's objective)"
     }
 
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
     fn params(&self) -> &'static [Param] {
         PARAMS
     }

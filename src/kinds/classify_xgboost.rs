@@ -205,6 +205,10 @@ impl Kind for ClassifyXgboost {
          by histograms, comparing in single precision; two classes by the logistic loss, more by softmax)"
     }
 
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
     fn params(&self) -> &'static [Param] {
         PARAMS
     }

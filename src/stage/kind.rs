@@ -252,6 +252,12 @@ pub trait Kind: Send + Sync {
         false
     }
 
+    /// Returns true for a kind that takes much memory and keeps all threads busy by itself: two of them side by side need twice
+    /// the memory and end no sooner, so a run lets them take turns.
+    fn takes_turns(&self) -> bool {
+        false
+    }
+
     /// Returns which columns of the input `port` are read to compute the `wanted` columns of the main
     /// output; `available` are the columns that input has. The default is all of them.
     fn columns_read(
