@@ -1,6 +1,7 @@
 //! A run's way from raw rows to segments, loaded once and asked again and again: the stages between the raw table and
 //! the champion, fitted as they were in the run. It does not know where new rows come from, nor where answers go.
 
+mod graph;
 mod path;
 mod reasons;
 mod step;
@@ -55,6 +56,8 @@ pub struct Scorer {
     /// Its canonical parameters.
     source: Value,
     trail: Trail,
+    /// For each stage of the trail the columns of its output that something reads afterwards.
+    wanted: Vec<Vec<String>>,
 }
 
 /// Stages one after the other, ready to take new rows.
@@ -107,10 +110,13 @@ impl Scorer {
         let classifier = Classifier::from_table(&objects.table(model)?)?;
         let way = path::walk(objects, run, manifest, stage, "table")?;
         let mut wanted = classifier.input_columns();
+        let mut wanted_of = Vec::with_capacity(way.legs.len());
         for leg in way.legs.iter().rev() {
             let params = &leg.stage.preimage.params;
-            wanted = leg.kind.columns_read(params, leg.port, &leg.available, &wanted);
+            let before = leg.kind.columns_read(params, leg.port, &leg.available, &wanted);
+            wanted_of.push(std::mem::replace(&mut wanted, before));
         }
+        wanted_of.reverse();
         let schema = objects.schema(path::output(way.source, "table")?)?;
         let fields = schema.fields().iter().map(|f| f.name());
         Ok(Scorer {
@@ -124,6 +130,7 @@ impl Scorer {
             source_stage: way.source.name.clone(),
             source: way.source.preimage.params.clone(),
             trail: Trail::load(objects, run, manifest, &way)?,
+            wanted: wanted_of,
         })
     }
 

@@ -19,6 +19,8 @@ mod generate;
 mod history;
 mod init;
 mod kinds;
+mod onnx;
+mod parity;
 mod predict;
 mod report;
 mod reproduce;

@@ -9,6 +9,7 @@ pub mod foreign;
 pub mod growth;
 pub mod guard;
 pub mod ipc;
+pub mod onnx;
 pub mod pages;
 pub mod parquet;
 pub mod rows;

@@ -2,6 +2,7 @@
 //! that training and serving cannot differ. It does not know what the columns are for.
 
 mod lasting;
+mod onnx;
 
 use std::{collections::BTreeMap, sync::Arc};
 

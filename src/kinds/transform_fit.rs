@@ -4,7 +4,10 @@
 use serde_json::Value;
 
 use crate::{
-    frame::{Rows, Table},
+    frame::{
+        Rows, Table,
+        onnx::{Cell, Columns, Graph, Inexpressible},
+    },
     kinds::prepare::{self, Preparation, Settings, model},
     ml::Matrix,
     stage::{
@@ -132,6 +135,19 @@ impl RowByRow for Preparation {
     fn apply(&self, rows: &Table, work: &Work) -> Result<Applied, StageError> {
         let matrix = Preparation::apply(self, rows, work)?;
         Ok(Applied::all(matrix_table(rows, self, &matrix)?))
+    }
+
+    fn graph(
+        &self,
+        columns: &mut Columns,
+        _wanted: &[String],
+        graph: &mut Graph,
+    ) -> Result<(), Inexpressible> {
+        let features = Preparation::graph(self, columns, graph)?;
+        let cell = |(name, i)| (name, Cell::numbers(graph.nth(&features, i)));
+        let cells = self.feature_names().into_iter().zip(0..).map(cell).collect();
+        columns.replace(cells);
+        Ok(())
     }
 }
 

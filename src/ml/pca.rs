@@ -135,8 +135,8 @@ impl Pca {
         Ok(out)
     }
 
-    /// What each component is divided by. Directions without variance are not blown up.
-    fn scales(&self) -> Vec<f64> {
+    /// Returns what each component is divided by. Directions without variance are not blown up.
+    pub fn scales(&self) -> Vec<f64> {
         let scale = |v: &f64| if self.whiten { v.sqrt().max(f64::EPSILON) } else { 1.0 };
         self.variance.iter().map(scale).collect()
     }

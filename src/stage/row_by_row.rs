@@ -2,7 +2,10 @@
 //! It does not know which stage it is, nor where rows come from.
 
 use crate::{
-    frame::Table,
+    frame::{
+        Table,
+        onnx::{Columns, Graph, Inexpressible},
+    },
     stage::{error::StageError, work::Work},
 };
 
@@ -13,6 +16,20 @@ pub trait RowByRow: Send + Sync {
     /// # Errors
     /// If a column is missing, or a value cannot be used.
     fn apply(&self, rows: &Table, work: &Work) -> Result<Applied, StageError>;
+
+    /// Writes what it does to columns into a graph for other programs; `wanted` are the columns that something reads
+    /// afterwards.
+    ///
+    /// # Errors
+    /// If there are no operators for it; the text says for what.
+    fn graph(
+        &self,
+        _columns: &mut Columns,
+        _wanted: &[String],
+        _graph: &mut Graph,
+    ) -> Result<(), Inexpressible> {
+        Err(Inexpressible::new("there are no operators for what it does"))
+    }
 }
 
 /// Output rows, and which rows they are of.

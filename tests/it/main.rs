@@ -24,6 +24,7 @@ mod identity;
 mod memory;
 mod moving;
 mod pages;
+mod onnx;
 mod plan;
 mod predict;
 mod processes;

@@ -8,7 +8,10 @@ use super::path::{Leg, Objects, given, output};
 use crate::{
     app::AppError,
     base::hash::RunId,
-    frame::Table,
+    frame::{
+        Table,
+        onnx::{Columns, Graph, Inexpressible},
+    },
     stage::{
         ctx::{Arrivals, Input},
         error::StageError,
@@ -96,6 +99,22 @@ impl Step {
     /// Returns true if each row is taken alone.
     pub fn is_row_by_row(&self) -> bool {
         matches!(self.act, Act::Rows(_))
+    }
+
+    /// Writes what the stage does to columns into a graph.
+    ///
+    /// # Errors
+    /// If there are no operators for it, or rows meet in it.
+    pub fn graph(
+        &self,
+        columns: &mut Columns,
+        wanted: &[String],
+        graph: &mut Graph,
+    ) -> Result<(), Inexpressible> {
+        match &self.act {
+            Act::Rows(ready) => ready.graph(columns, wanted, graph),
+            Act::Whole(_) => Err(Inexpressible::new("rows meet in it")),
+        }
     }
 
     /// Takes new rows through the stage.

@@ -35,7 +35,7 @@ use arrow::{
     datatypes::{DataType, Schema},
 };
 
-use crate::base::pool::Pool;
+use crate::{base::pool::Pool, frame::onnx};
 
 use self::{
     ast::Ast,
@@ -173,6 +173,22 @@ impl Expr {
         let mut binder = Binder::new(schema);
         let bound = self.bound(&mut binder)?;
         Ok(Ready { bound, columns: binder.columns })
+    }
+
+    /// Writes the expression into a graph; also returns the rows for which it can be computed (`None`: all).
+    ///
+    /// # Errors
+    /// If it does not fit the columns, or there is no operator for a part of it.
+    pub fn graph(
+        &self,
+        columns: &onnx::Columns,
+        graph: &mut onnx::Graph,
+    ) -> Result<(onnx::Cell, Option<onnx::Tensor>), onnx::Inexpressible> {
+        let schema = columns.schema();
+        let mut binder = Binder::new(&schema);
+        let unfit = |error: ExprError| onnx::Inexpressible::new(error.to_string());
+        let bound = self.bound(&mut binder).map_err(unfit)?;
+        onnx::scalar::write(&bound, &binder.columns, columns, graph)
     }
 
     fn bound(&self, binder: &mut Binder<'_>) -> Result<Bound, ExprError> {

@@ -7,12 +7,13 @@
 //! - [`stage`]: the run itself, from inputs to outputs.
 //! - [`judge`]: metrics, confusion and importance as tables.
 //! - [`classifier`], [`nodes`]: a fitted model, kept as a table and asked again.
-//! - [`xgboost_json`]: boosted trees for XGBoost.
+//! - [`xgboost_json`]: boosted trees for XGBoost; [`onnx`]: any of them as operators.
 
 pub mod classifier;
 pub mod judge;
 pub mod labelled;
 pub mod nodes;
+pub mod onnx;
 pub mod params;
 mod sample;
 pub mod stage;

@@ -13,7 +13,11 @@ use arrow::{
 use super::{Recipe, Told, n_odd, with_field};
 use crate::{
     base::pool::CHUNK_ROWS,
-    frame::{Table, expr::Ready},
+    frame::{
+        Table,
+        expr::Ready,
+        onnx::{Columns, Graph, Inexpressible},
+    },
     stage::{
         error::StageError,
         row_by_row::{Applied, RowByRow},
@@ -83,6 +87,15 @@ impl RowByRow for Lasting {
             return Ok(applied);
         }
         self.whole(rows, work)
+    }
+
+    fn graph(
+        &self,
+        columns: &mut Columns,
+        wanted: &[String],
+        graph: &mut Graph,
+    ) -> Result<(), Inexpressible> {
+        self.recipe.graph(columns, wanted, graph)
     }
 }
 

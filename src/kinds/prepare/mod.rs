@@ -11,10 +11,12 @@
 //! - [`select`]: which column goes to which group.
 //! - [`mod@numeric`], [`mod@categorical`]: one column.
 //! - [`model`]: a preparation as a table and back.
+//! - [`onnx`]: a preparation as operators for other programs.
 
 pub mod categorical;
 pub mod model;
 pub mod numeric;
+mod onnx;
 pub mod parameters;
 pub mod select;
 pub mod settings;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::ml::{Matrix, classify::lbfgs, error::MlError, math};
 
 /// Probabilities nearer to 0 or 1 count as this near when their log-odds are taken.
-const NEAR: f64 = 1e-4;
+pub const NEAR: f64 = 1e-4;
 
 /// The shape of a curve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,11 @@ impl Calibration {
         };
         self.curves.len() == if n_classes == 2 { 1 } else { n_classes }
             && self.curves.iter().all(sound)
+    }
+
+    /// Returns the curves: one a class, or that of the second of two.
+    pub fn curves(&self) -> &[Curve] {
+        &self.curves
     }
 
     /// Corrects probabilities in place; each row's depend on that row alone.

@@ -81,6 +81,12 @@ pub fn all() -> impl Iterator<Item = &'static Function> {
         .flatten()
 }
 
+/// Returns the first name of the function that an overload is one of.
+pub fn name_of(overload: &'static Overload) -> Option<&'static str> {
+    let has = |f: &&Function| f.overloads.iter().any(|known| std::ptr::eq(known, overload));
+    all().find(has).map(|f| f.names[0])
+}
+
 /// Returns `did you mean ...` for a function that does not exist.
 pub fn suggestion(wrong: &str) -> String {
     let known = all().flat_map(|f| f.names.iter().copied());

@@ -31,6 +31,16 @@ enum Lookup {
     Many(HashMap<String, u32>),
 }
 
+/// The slots of levels; an absent one is none.
+pub struct Places<'a> {
+    /// Of each level.
+    pub known: Vec<(&'a str, u32)>,
+    /// Of a missing one.
+    pub missing: Option<u32>,
+    /// Of one that is not known.
+    pub unknown: Option<u32>,
+}
+
 /// The slot of every row.
 pub struct Slots(Vec<u32>);
 
@@ -42,6 +52,18 @@ impl CategoricalColumn {
     /// Returns the value that each slot is encoded as; for one-hot the 1 of its own feature.
     pub fn codes(&self) -> &[f64] {
         &self.derived().codes
+    }
+
+    /// Returns the slot of every level.
+    pub fn places(&self) -> Places<'_> {
+        let derived = self.derived();
+        let some = |slot: u32| (slot != UNKNOWN).then_some(slot);
+        let levels = self.levels.iter().filter_map(|level| level.level.as_deref());
+        Places {
+            known: levels.map(|text| (text, derived.slot(self, Some(text)))).collect(),
+            missing: some(derived.slot(self, None)),
+            unknown: some(derived.otherwise),
+        }
     }
 }
 
