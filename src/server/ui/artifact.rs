@@ -117,7 +117,9 @@ fn facts(
     fact("lies at", format!("<code>{}</code>", escape(&path.to_string_lossy())));
     let save = escape(&link("/download", here));
     fact("size", format!("{}, <a href=\"{save}\" download>save it</a>", bytes(size.len())));
-    fact("look", command(&format!("orchestrate cat {of}{place}")));
+    let columns =
+        asked.get("column").map_or_else(String::new, |c| format!(" --columns {}", word(c)));
+    fact("look", command(&format!("orchestrate cat {of}{place}{columns}")));
     out.push_str("</dl>\n");
     Ok(out)
 }

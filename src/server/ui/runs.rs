@@ -30,10 +30,11 @@ pub fn list(site: &Site) -> Result<Page, AppError> {
         let button = "<p class=\"tools\"><button>Compare a with b</button></p>\n";
         let _ = write!(body, "<form action=\"/compare\">\n{}{button}</form>\n", table(&logged));
     }
-    let subtitle = match logged.len() {
-        SHOWN => format!("the newest {SHOWN} executions; {}", command("orchestrate log")),
+    let which = match logged.len() {
+        SHOWN => format!("the newest {SHOWN} executions"),
         _ => "newest first".to_string(),
     };
+    let subtitle = format!("{which} {}", command("orchestrate log"));
     let (title, at) = ("Runs".to_string(), "/runs".to_string());
     Ok(Page { title, subtitle, body, at, events: None })
 }
