@@ -54,6 +54,24 @@ impl Project {
         Ok(entries.map(|told| told.map(logged)).collect::<Result<_, _>>()?)
     }
 
+    /// Returns the newest execution of a pipeline, if it is among the `n` newest of all.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub fn last_execution(
+        &self,
+        pipeline: &str,
+        n: usize,
+    ) -> Result<Option<HistoryEntry>, AppError> {
+        for entry in self.store()?.history()?.take(n) {
+            let entry = entry?;
+            if entry.pipeline == pipeline {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+
     /// Returns a run: a tag, `latest`, `latest~2`, or the first digits of its id.
     ///
     /// # Errors

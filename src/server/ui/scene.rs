@@ -1,7 +1,7 @@
 //! A pipeline as it stands at this moment: what a run would do, what the last one did, what one that goes on is doing.
 //! It does not draw.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::site::Site;
 use crate::{
@@ -20,6 +20,8 @@ pub struct Scene {
     pub name: String,
     /// What a run would do.
     pub survey: Survey,
+    /// Where the instances of a stage, or the instance of a name, stand among the forecasts.
+    places: HashMap<String, Vec<usize>>,
     /// How each instance stands, and which part of it is done if it is at work.
     pub lights: BTreeMap<String, (Light, Option<f64>)>,
     /// Its executions that go on.
@@ -35,12 +37,19 @@ impl Scene {
     /// If it does not exist or is not valid, or the store cannot be read.
     pub fn of(site: &Site, name: &str) -> Result<Scene, AppError> {
         let survey = site.project.survey(Some(name), &SurveyOptions::default())?;
-        let logged = site.project.log(Some(RECENT))?;
-        let is_own = |entry: &HistoryEntry| entry.pipeline == survey.plan.pipeline;
-        let last = logged.into_iter().map(|logged| logged.entry).find(is_own);
+        let last = site.project.last_execution(&survey.plan.pipeline, RECENT)?;
+        let mut places: HashMap<String, Vec<usize>> = HashMap::new();
+        for (place, forecast) in survey.forecasts.iter().enumerate() {
+            let instance = &survey.plan.graph[forecast.node];
+            places.entry(instance.name.clone()).or_default().push(place);
+            if instance.stage != instance.name {
+                places.entry(instance.stage.clone()).or_default().push(place);
+            }
+        }
         let mut scene = Scene {
             name: name.to_string(),
             survey,
+            places,
             lights: BTreeMap::new(),
             going: Vec::new(),
             last,
@@ -90,14 +99,14 @@ impl Scene {
     /// Returns the instances of a node: itself, or those of the stage of that name.
     pub fn instances(&self, node: &str) -> Vec<&str> {
         let graph = &self.survey.plan.graph;
-        let all = self.survey.forecasts.iter().map(|f| &graph[f.node]);
-        all.filter(|i| i.name == node || i.stage == node).map(|i| i.name.as_str()).collect()
+        let places = self.places.get(node).into_iter().flatten();
+        places.map(|&place| graph[self.survey.forecasts[place].node].name.as_str()).collect()
     }
 
     /// Returns what is foreseen for an instance.
     pub fn forecast(&self, instance: &str) -> Option<&Forecast> {
-        let graph = &self.survey.plan.graph;
-        self.survey.forecasts.iter().find(|f| graph[f.node].name == instance)
+        let place = self.places.get(instance)?.first()?;
+        self.survey.forecasts.get(*place)
     }
 
     /// Returns what the last execution says of an instance.
