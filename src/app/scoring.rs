@@ -1,6 +1,7 @@
 //! A run's way from raw rows to segments, loaded once and asked again and again: the stages between the raw table and
 //! the champion, fitted as they were in the run. It does not know where new rows come from, nor where answers go.
 
+mod each;
 mod graph;
 mod path;
 mod reasons;
@@ -285,7 +286,12 @@ impl Trail {
         let (mut table, mut kept): (Table, Option<Vec<usize>>) = (raw.clone(), None);
         for step in &self.0 {
             let applied = step.apply(&table, work, &mut notes)?;
+            // As long as no row was left out, messages can tell which raw row they are about.
+            let numbered = applied.table.n_rows() == raw.n_rows() && step.is_row_by_row();
             table = applied.table;
+            if numbered {
+                table = table.at_row(raw.first_row());
+            }
             applied.remarks.into_iter().for_each(|remark| remark.add_to(&mut remarks));
             kept = match (kept, applied.kept) {
                 (Some(before), Some(now)) => Some(now.into_iter().map(|row| before[row]).collect()),

@@ -46,6 +46,8 @@ pub struct Answers {
     pub table: Table,
     /// How many there are.
     pub n_rows: usize,
+    /// The rows that the run's way cannot take, and why; they have nulls in their places.
+    pub refused: Vec<(usize, String)>,
 }
 
 impl Loaded {
@@ -87,10 +89,11 @@ impl Loaded {
     /// Answers complete rows.
     ///
     /// # Errors
-    /// If a value cannot be used.
+    /// If something is wrong with all of them.
     pub fn answer(&self, rows: &Table, work: &Work) -> Result<Answers, Problem> {
-        let assigned = self.scorer.assign(rows, work)?;
-        Ok(Answers { n_rows: assigned.table.n_rows(), table: assigned.table })
+        let (assigned, refused) = self.scorer.assign_each(rows, work)?;
+        let refused = refused.into_iter().map(|(row, error)| (row, error.to_string())).collect();
+        Ok(Answers { n_rows: assigned.table.n_rows(), table: assigned.table, refused })
     }
 
     /// Answers rows that come as a file: delimited text as the run read its own, Arrow, Parquet.
@@ -107,13 +110,14 @@ impl Loaded {
         self.answer(&rows, work)
     }
 
-    /// Returns answers as JSON: run, model, and an object for each row.
+    /// Returns answers as JSON: run, model, and an object for each row, with `error` where it was refused.
     ///
     /// # Errors
     /// If a column cannot be written.
     pub fn json(&self, answers: &Answers) -> Result<Vec<u8>, Problem> {
         let names: Vec<String> =
             answers.table.names().iter().map(|name| json!(name).to_string() + ":").collect();
+        let mut refused = answers.refused.iter().peekable();
         let mut out = Vec::with_capacity(self.head.len() + 8 + answers.n_rows * names.len() * 28);
         out.extend_from_slice(self.head.as_bytes());
         for row in 0..answers.n_rows {
@@ -125,6 +129,11 @@ impl Loaded {
                 }
                 out.extend_from_slice(name.as_bytes());
                 write_value(array, row, &mut out)?;
+            }
+            if let Some((_, why)) = refused.next_if(|(refused, _)| *refused == row) {
+                out.extend_from_slice(b",\"error\":");
+                serde_json::to_writer(&mut out, why)
+                    .map_err(|error| Problem::internal(error.to_string()))?;
             }
             out.push(b'}');
         }

@@ -108,6 +108,7 @@ fn schemas(scorer: &Scorer, columns: &Columns) -> Value {
     if classes.target.is_some() {
         answer["class"] = json!({ "enum": classes.names.iter().map(|s| json!(s)).chain([Value::Null]).collect::<Vec<_>>() });
     }
+    answer["error"] = json!({ "type": "string", "description": "Why the row has no answer" });
     for segment in &classes.segments {
         answer[format!("p_{segment}")] =
             json!({ "type": ["number", "null"], "minimum": 0, "maximum": 1 });

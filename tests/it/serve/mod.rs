@@ -218,6 +218,62 @@ fn what_does_not_fit_is_told_in_the_manner_of_the_protocol() {
     );
 }
 
+/// A value may fit its column and still come to nothing on the way: here a division overflows. `predict --on-error null` has
+/// nulls in the place of such a row, and so have answers, with the reason.
+#[test]
+fn a_row_that_the_way_cannot_take_is_told_in_its_place() {
+    let (project, server) = served();
+    project
+        .write("new.csv", "id,income,visits,color\na,10,5,red\nb,1e38,1e-300,red\nc,50,40,green\n");
+    let said = project.say(&["predict", "new.csv", "--on-error", "null", "--json"]).expect(0);
+    let mut expected = said.json()["predictions"].clone();
+    let row = |id: &str, income: f64, visits: f64, color: &str| json!({ "id": id, "income": income, "visits": visits, "color": color });
+    let rows = json!([
+        row("a", 10.0, 5.0, "red"),
+        row("b", 1e38, 1e-300, "red"),
+        row("c", 50.0, 40.0, "green")
+    ]);
+    let told = server.post("/v1/predict", rows.to_string()).expect(200).json();
+    let why = told["predictions"][1]["error"].as_str().unwrap();
+    assert!(why.contains("`per_visit`, row 1: the value is infinite"), "{why}");
+    expected[1]["error"] = json!(why);
+    assert_eq!(told["predictions"], expected);
+    let alone = server.post("/invocations", json!({ "inputs": [rows[1]] }).to_string());
+    assert!(alone.expect(200).json()["predictions"][0]["segment"].is_null());
+    let input = |name: &str, datatype: &str| {
+        let data: Vec<_> = rows.as_array().unwrap().iter().map(|row| &row[name]).collect();
+        json!({ "name": name, "datatype": datatype, "shape": [3], "data": data })
+    };
+    let body = json!({ "inputs": [input("income", "FP64"), input("visits", "FP64"), input("color", "BYTES")] });
+    let told = server.post("/v2/models/small/infer", body.to_string()).expect(200).json();
+    let segments = told["outputs"].as_array().unwrap().iter().find(|o| o["name"] == "segment");
+    assert!(segments.unwrap()["data"][1].is_null() && segments.unwrap()["data"][2].is_i64());
+}
+
+/// One file is enough to serve, and a run with two classifiers is asked for either.
+#[test]
+fn a_bundle_and_a_named_stage_are_served() {
+    let project = Project::small();
+    let other = PIPELINE.to_string()
+        + "  simple:\n    uses: classify.logistic\n    inputs: { table: features, labels: best.labels }\n";
+    project.write("pipelines/small.yaml", &other);
+    project.run();
+    project.write("new.csv", CSV);
+    for stage in ["forest", "simple"] {
+        let said =
+            project.say(&["predict", "new.csv", "--stage", stage, "--json"]).expect(0).json();
+        let bundle = format!("{stage}.tar");
+        let words = ["export", "latest", "--stage", stage, "--format", "bundle", "-o", &bundle];
+        project.say(&words).expect(0);
+        for served in [["--stage", stage], ["--bundle", &bundle]] {
+            let server = Server::start(&project, &[&served[..], &["--no-access-log"]].concat());
+            let told = server.post("/v1/predict", records().to_string()).expect(200).json();
+            assert_eq!(told["predictions"], said["predictions"], "{served:?}");
+            assert_eq!((&told["run"], &told["model"]), (&said["run"], &said["model"]));
+        }
+    }
+}
+
 #[test]
 fn the_server_tells_what_it_is() {
     let (project, server) = served();
