@@ -115,7 +115,8 @@ impl<'a> Reader<'a> {
         pool: &'a Pool,
         go_on: &'a (dyn Fn(usize) -> bool + Sync),
     ) -> Reader<'a> {
-        Reader { sources, options, pool, go_on, known: Known::default(), window: text::WINDOW }
+        let window = text::window(pool.n_threads());
+        Reader { sources, options, pool, go_on, known: Known::default(), window }
     }
 
     /// Goes through all files once. What the sink got counts only if the pass is [`Passed::Done`]; else another one, into a

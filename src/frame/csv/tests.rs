@@ -86,7 +86,7 @@ fn source(file: &str, bytes: &[u8]) -> Source<'static> {
 }
 
 fn read_with(text: &str, options: &Options, threads: usize) -> Result<Sheet, CsvError> {
-    read_sources(vec![source("f.csv", text.as_bytes())], options, threads, text::WINDOW)
+    read_sources(vec![source("f.csv", text.as_bytes())], options, threads, text::window(2))
 }
 
 fn sheet(text: &str) -> Sheet {
@@ -212,7 +212,7 @@ fn notes_say_why_a_column_stays_text() {
 fn files_are_joined_by_column_name() {
     let read = |second: &str| {
         let files = vec![source("a.csv", b"x,y\n1,2\n"), source("b.csv", second.as_bytes())];
-        read_sources(files, &Options::default(), 2, text::WINDOW)
+        read_sources(files, &Options::default(), 2, text::window(2))
     };
     let joined = read("y;x\n2.5;3\n").unwrap();
     assert_eq!(types(&joined), ["x:integer", "y:float"]);
@@ -262,7 +262,7 @@ fn encoded(bytes: &[u8], options: &Options, window: usize) -> Result<Sheet, CsvE
 #[test]
 fn encodings_are_recognised() {
     let read = |bytes: &[u8]| {
-        let sheet = encoded(bytes, &Options::default(), text::WINDOW).unwrap();
+        let sheet = encoded(bytes, &Options::default(), text::window(2)).unwrap();
         let first = (0..sheet.columns.len()).map(|j| column(&sheet, j).concat());
         (sheet.names.join("|"), first.collect::<Vec<_>>().join("|"), sheet.notes.join(" "))
     };
@@ -277,7 +277,7 @@ fn encodings_are_recognised() {
     assert_eq!(read(&marked), owned("a", "7", "f.csv was read as UTF-16BE"));
     let error = |bytes: &[u8], encoding| {
         let options = Options { encoding, ..Options::default() };
-        encoded(bytes, &options, text::WINDOW).unwrap_err().to_string()
+        encoded(bytes, &options, text::window(2)).unwrap_err().to_string()
     };
     assert!(error(b"PK\x03\x04rest", None).contains("Excel"));
     let utf8 = error(b"a\nb\xFF", Some(encoding_rs::UTF_8));

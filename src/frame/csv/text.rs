@@ -13,8 +13,16 @@ use super::{
     split,
 };
 
-/// Bytes of a window, unless a record needs more.
-pub const WINDOW: usize = 16 << 20;
+/// Bytes of a window for each thread, unless a record needs more: some chunks for each, and little memory.
+const WINDOW: usize = 2 << 20;
+
+/// Windows are no smaller, so that the first one shows enough to guess types by; so much is the beginning of a file.
+const LEAST_WINDOW: usize = 4 << 20;
+
+/// Returns how many bytes are looked at together on so many threads.
+pub fn window(n_threads: usize) -> usize {
+    WINDOW.saturating_mul(n_threads).clamp(LEAST_WINDOW, 16 << 20)
+}
 
 /// Whole records of a file.
 #[derive(Debug)]
@@ -79,15 +87,17 @@ impl<'a> Text<'a> {
         let own = || file.to_string();
         let failed = |error| CsvError::Io { file: own(), error };
         let mut source = bytes::unpacked(reader).map_err(failed)?;
-        let mut raw = Vec::with_capacity(window);
-        source.by_ref().take(window as u64).read_to_end(&mut raw).map_err(failed)?;
+        // What the beginning tells must not depend on how many threads there are.
+        let beginning = window.min(LEAST_WINDOW);
+        let mut raw = Vec::with_capacity(beginning);
+        source.by_ref().take(beginning as u64).read_to_end(&mut raw).map_err(failed)?;
         if let Some((what, help)) = bytes::foreign(&raw) {
             return Err(CsvError::NotText { file: own(), what, help });
         }
         let marked = Encoding::for_bom(&raw);
         let declared = options.encoding.or(marked.map(|(e, _)| e));
         let certain = declared.or_else(|| bytes::utf16_by_zeros(&raw));
-        let encoding = certain.or(known).unwrap_or_else(|| match valid_utf8(&raw, window) {
+        let encoding = certain.or(known).unwrap_or_else(|| match valid_utf8(&raw, beginning) {
             true => UTF_8,
             false => WINDOWS_1252,
         });
