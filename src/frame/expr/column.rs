@@ -114,13 +114,13 @@ macro_rules! primitive {
                 mut f: impl FnMut(usize) -> Result<Option<Self>, Fault>,
             ) -> Result<ArrayRef, Fault> {
                 let mut values = Vec::with_capacity(n);
-                let mut valid = Vec::with_capacity(n);
+                let mut valid = Valid::default();
                 for row in 0..n {
                     let value = f(row)?;
-                    valid.push(value.is_some());
+                    valid.push(row, value.is_some());
                     values.push(value.map($unwrap).unwrap_or_default());
                 }
-                let array = <$array>::new(values.into(), nulls(&valid));
+                let array = <$array>::new(values.into(), valid.nulls());
                 Ok(Arc::new(array))
             }
         }
@@ -183,13 +183,13 @@ impl Out for bool {
         mut f: impl FnMut(usize) -> Result<Option<Self>, Fault>,
     ) -> Result<ArrayRef, Fault> {
         let mut values = Vec::with_capacity(n);
-        let mut valid = Vec::with_capacity(n);
+        let mut valid = Valid::default();
         for row in 0..n {
             let value = f(row)?;
-            valid.push(value.is_some());
+            valid.push(row, value.is_some());
             values.push(value.unwrap_or_default());
         }
-        Ok(Arc::new(BooleanArray::new(BooleanBuffer::from(values), nulls(&valid))))
+        Ok(Arc::new(BooleanArray::new(BooleanBuffer::from(values), valid.nulls())))
     }
 }
 
@@ -227,8 +227,24 @@ impl Out for String {
     }
 }
 
-fn nulls(valid: &[bool]) -> Option<NullBuffer> {
-    valid.contains(&false).then(|| NullBuffer::from(valid))
+/// Which rows have a value; nothing is kept until one has none.
+#[derive(Default)]
+struct Valid(Vec<bool>);
+
+impl Valid {
+    fn push(&mut self, row: usize, is_valid: bool) {
+        if self.0.is_empty() {
+            if is_valid {
+                return;
+            }
+            self.0.resize(row, true);
+        }
+        self.0.push(is_valid);
+    }
+
+    fn nulls(self) -> Option<NullBuffer> {
+        (!self.0.is_empty()).then(|| NullBuffer::from(self.0))
+    }
 }
 
 /// A typed column that knows whether one value stands for every row.

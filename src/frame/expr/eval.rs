@@ -125,6 +125,48 @@ fn apply(
     Ok(Col { array, is_constant })
 }
 
+/// Computes what depends on no column beforehand. What cannot be computed stays, to fail where a row asks for it.
+pub(super) fn folded(bound: Bound) -> Bound {
+    let Bound { at, ty, op } = bound;
+    let one = |operand: Box<Bound>| Box::new(folded(*operand));
+    let two = |pair: Box<[Bound; 2]>| Box::new(pair.map(folded));
+    let all = |operands: Vec<Bound>| operands.into_iter().map(folded).collect::<Vec<_>>();
+    let op = match op {
+        Op::Column(_) | Op::Constant(_) => return Bound { at, ty, op },
+        Op::Call(overload, args) => Op::Call(overload, all(args)),
+        Op::Compare(cmp, pair) => Op::Compare(cmp, two(pair)),
+        Op::Distinct(pair) => Op::Distinct(two(pair)),
+        Op::And(pair) => Op::And(two(pair)),
+        Op::Or(pair) => Op::Or(two(pair)),
+        Op::Not(operand) => Op::Not(one(operand)),
+        Op::IsNull(operand) => Op::IsNull(one(operand)),
+        Op::Is(wanted, operand) => Op::Is(wanted, one(operand)),
+        Op::Case(arms) => {
+            Op::Case(arms.into_iter().map(|(when, then)| (folded(when), folded(then))).collect())
+        }
+        Op::Coalesce(items) => Op::Coalesce(all(items)),
+        Op::In(value, list) => Op::In(one(value), all(list)),
+        Op::Extreme(wanted, items) => Op::Extreme(wanted, all(items)),
+        Op::Cast(is_try, target, operand) => Op::Cast(is_try, target, one(operand)),
+    };
+    let bound = Bound { at, ty, op };
+    let is_constant = |operand: &Bound| matches!(operand.op, Op::Constant(_));
+    // Calls and casts: what else there is of constants alone is rare.
+    let depends = match &bound.op {
+        Op::Call(_, args) => !args.iter().all(is_constant),
+        Op::Cast(_, _, operand) => !is_constant(operand),
+        _ => true,
+    };
+    if depends {
+        return bound;
+    }
+    let none = Rows { columns: Vec::new(), n_rows: 1, origin: Origin::From(0) };
+    match eval(&bound, &none) {
+        Ok(col) if col.is_constant => Bound { at, ty, op: Op::Constant(col) },
+        _ => bound,
+    }
+}
+
 /// Returns one value a row.
 pub(super) fn expanded(bound: &Bound, col: &Col, n_rows: usize) -> Result<ArrayRef> {
     col.expanded(n_rows).map_err(|fault| ExprError::new(bound.at, fault.message, ""))

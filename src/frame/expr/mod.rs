@@ -171,7 +171,7 @@ impl Expr {
     /// As [`Expr::type_in`].
     pub fn ready(&self, schema: &Schema) -> Result<Ready, ExprError> {
         let mut binder = Binder::new(schema);
-        let bound = self.bound(&mut binder)?;
+        let bound = eval::folded(self.bound(&mut binder)?);
         Ok(Ready { bound, columns: binder.columns })
     }
 
