@@ -10,9 +10,10 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tokio::{
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
+    runtime::{self, Handle},
     signal::unix::{SignalKind, signal},
-    sync::{Semaphore, watch},
+    sync::{Semaphore, oneshot, watch},
     time,
 };
 
@@ -55,11 +56,49 @@ pub fn asked_to_end() -> Result<impl Future<Output = ()>, AppError> {
     })
 }
 
+/// Threads that serve connections, each those that it was given: nothing passes between threads for a request, which costs
+/// more than to answer it.
+pub struct Lanes {
+    handles: Vec<Handle>,
+    next: usize,
+    _ends: Vec<oneshot::Sender<()>>,
+}
+
+impl Lanes {
+    /// Starts so many threads, which end when this is dropped.
+    ///
+    /// # Errors
+    /// If the system has no threads to give.
+    pub fn start(n: usize) -> std::io::Result<Lanes> {
+        let mut lanes = Lanes { handles: Vec::new(), next: 0, _ends: Vec::new() };
+        for _ in 0..n {
+            let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
+            let (sender, ended) = oneshot::channel::<()>();
+            lanes.handles.push(runtime.handle().clone());
+            lanes._ends.push(sender);
+            let run = move || _ = runtime.block_on(ended);
+            std::thread::Builder::new().name("serve".to_string()).spawn(run)?;
+        }
+        Ok(lanes)
+    }
+
+    /// Serves connections on the runtime that this is called in.
+    pub fn here() -> Lanes {
+        Lanes { handles: vec![Handle::current()], next: 0, _ends: Vec::new() }
+    }
+
+    fn next(&mut self) -> Option<&Handle> {
+        self.next = (self.next + 1) % self.handles.len().max(1);
+        self.handles.get(self.next)
+    }
+}
+
 /// Serves connections until `end` resolves; then open requests are answered, for as long as patience lasts.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     patience: Patience,
+    mut lanes: Lanes,
     end: impl Future<Output = ()>,
 ) {
     let open = Arc::new(Semaphore::new(patience.connections as usize));
@@ -85,7 +124,10 @@ pub async fn serve(
         let _ = stream.set_nodelay(true);
         let service = TowerToHyperService::new(router.clone());
         let mut ending = ending.subscribe();
-        tokio::spawn(async move {
+        let (Some(lane), Ok(stream)) = (lanes.next(), stream.into_std()) else { continue };
+        lane.spawn(async move {
+            // From here on the lane's own thread hears of the connection.
+            let Ok(stream) = TcpStream::from_std(stream) else { return };
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(patience.head)

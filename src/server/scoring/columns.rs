@@ -4,12 +4,12 @@
 use std::{collections::HashMap, sync::Arc};
 
 use arrow::{
-    array::{
-        ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, RecordBatch, StringArray,
-        TimestampMicrosecondArray, new_null_array,
-    },
+    array::{ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray, new_null_array},
     compute::kernels::cast_utils::Parser,
-    datatypes::{DataType, Date32Type, SchemaRef, TimeUnit, TimestampMicrosecondType},
+    datatypes::{
+        ArrowPrimitiveType, DataType, Date32Type, Float64Type, Int64Type, SchemaRef, TimeUnit,
+        TimestampMicrosecondType,
+    },
 };
 
 use super::{
@@ -214,6 +214,15 @@ fn id_text(cell: &Cell<'_>) -> Option<String> {
     }
 }
 
+/// Makes a column; most have a value everywhere, and need no more than the values.
+fn primitive<T: ArrowPrimitiveType>(values: Vec<Option<T::Native>>) -> ArrayRef {
+    if values.iter().all(Option::is_some) {
+        let values: Vec<T::Native> = values.into_iter().flatten().collect();
+        return Arc::new(PrimitiveArray::<T>::new(values.into(), None));
+    }
+    Arc::new(PrimitiveArray::<T>::from_iter(values))
+}
+
 fn failed(error: impl Into<FrameError>) -> Problem {
     Problem::internal(error.into().to_string())
 }
@@ -264,16 +273,16 @@ impl Column {
                     _ => None,
                 })?))
             }
-            Holds::Dates => Arc::new(Date32Array::from(self.values(cells, |cell| match cell {
+            Holds::Dates => primitive::<Date32Type>(self.values(cells, |cell| match cell {
                 Cell::Text(text) => Date32Type::parse(text),
                 _ => None,
-            })?)),
+            })?),
             Holds::Times => {
                 let values = self.values(cells, |cell| match cell {
                     Cell::Text(text) => TimestampMicrosecondType::parse(text),
                     _ => None,
                 })?;
-                Arc::new(TimestampMicrosecondArray::from(values))
+                primitive::<TimestampMicrosecondType>(values)
             }
             Holds::Texts if self.is_id => Arc::new(StringArray::from(self.values(cells, id_text)?)),
             Holds::Texts => Arc::new(StringArray::from(self.values(cells, |cell| match cell {
@@ -291,7 +300,7 @@ impl Column {
         }
         if self.is_id && is_whole {
             let whole = self.values(cells, id_number)?;
-            return Ok(Arc::new(Int64Array::from(whole)));
+            return Ok(primitive::<Int64Type>(whole));
         }
         let most = if is_whole { LARGEST_INTEGER } else { LARGEST_NUMBER };
         let number = |cell: &Cell<'_>| match cell {
@@ -302,9 +311,9 @@ impl Column {
         let numbers = self.values(cells, |cell| number(cell).filter(|v| v.abs() <= most))?;
         if is_whole && numbers.iter().flatten().all(|v| v.fract() == 0.0) {
             let whole = numbers.into_iter().map(|v| v.map(|v| v as i64));
-            return Ok(Arc::new(whole.collect::<Int64Array>()));
+            return Ok(primitive::<Int64Type>(whole.collect()));
         }
-        Ok(Arc::new(Float64Array::from(numbers)))
+        Ok(primitive::<Float64Type>(numbers))
     }
 
     fn values<'c, T>(

@@ -26,7 +26,7 @@ pub use self::{
 };
 use crate::{
     app::AppError,
-    server::listen::{self, Patience},
+    server::listen::{self, Lanes, Patience},
     stage::work::Work,
 };
 
@@ -58,11 +58,11 @@ pub fn serve(
     let ServeOptions { source, address, token, limits, patience, log } = options;
     let n_threads = work.pool.n_threads();
     let service = Arc::new(Service::new(source, work, limits, token.as_deref(), log)?);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(n_threads)
-        .enable_all()
-        .build()
-        .map_err(|error| AppError::Usage(format!("cannot start threads: {error}")))?;
+    let failed = |error| AppError::Usage(format!("cannot start threads: {error}"));
+    let lanes = Lanes::start(n_threads).map_err(failed)?;
+    // This thread accepts connections, and looks whether another run is meant.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(async {
         let end = listen::asked_to_end()?;
         let listener = listen::bind(address).await?;
@@ -71,7 +71,7 @@ pub fn serve(
         service.tell("listening", &run, None);
         listening(own, &run);
         let following = tokio::spawn(service.clone().follow());
-        listen::serve(listener, routes::router(service.clone()), patience, end).await;
+        listen::serve(listener, routes::router(service.clone()), patience, lanes, end).await;
         following.abort();
         service.tell("ended", &service.current().run, None);
         service.log.end();

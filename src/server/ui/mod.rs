@@ -20,7 +20,7 @@ use self::site::Site;
 use crate::{
     app::{AppError, Project},
     base::pool::Pool,
-    server::listen::{self, Patience},
+    server::listen::{self, Lanes, Patience},
 };
 
 /// What a person asked for.
@@ -63,7 +63,7 @@ pub fn serve(options: UiOptions, listening: impl FnOnce(SocketAddr)) -> Result<(
             .map_err(|error| AppError::Usage(format!("cannot tell the own address: {error}")))?;
         let site = Arc::new(Site::new(project, pool, own.port()));
         listening(own);
-        listen::serve(listener, routes::router(site), PATIENCE, end).await;
+        listen::serve(listener, routes::router(site), PATIENCE, Lanes::here(), end).await;
         Ok(())
     })
 }
