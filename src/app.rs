@@ -2,7 +2,7 @@
 //! It does not print, and knows no argument syntax and no exit code.
 
 mod artifact;
-mod bundle;
+pub mod bundle;
 mod diff;
 mod difference;
 pub mod drift;

@@ -7,6 +7,7 @@
 //! manifest.json             the run's manifest, whose BLAKE3 is the run's id
 //! objects/<hash>.parquet    each recorded table that is needed: the classifier, what stages learnt, right sides of joins
 //! schemas/<hash>.parquet    for each recorded table on the way its columns and no row: the raw table, what stages took
+//! drift.json                what the run's own rows look like, in bins and counts; not there where that is not to be had
 //! ```
 
 mod tar;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     app::{
         AppError, Project,
+        drift::{Profile, Sight, Watch},
         scoring::{Objects, Scorer},
     },
     base::{
@@ -27,7 +29,7 @@ use crate::{
         hash::{ContentHash, RunId},
     },
     frame::{self, Table},
-    stage::{ctx::Input, error::StageError},
+    stage::{ctx::Input, error::StageError, work::Work},
     store::{
         Store,
         records::{Manifest, ManifestOutput},
@@ -39,6 +41,7 @@ const FORMAT: &str = "orchestrate-bundle/1";
 const HEAD: &str = "bundle.json";
 const HEAD_HASH: &str = "bundle.json.b3";
 const MANIFEST: &str = "manifest.json";
+const PROFILE: &str = "drift.json";
 
 /// What `bundle.json` says.
 #[derive(Debug, Serialize, Deserialize)]
@@ -69,6 +72,8 @@ pub struct BundleExport {
     pub model: ContentHash,
     /// How many files it holds.
     pub n_files: usize,
+    /// Why it does not tell what the run's own rows look like; `None` if it does.
+    pub without_profile: Option<String>,
     /// The bytes.
     pub bytes: Vec<u8>,
 }
@@ -82,12 +87,24 @@ impl Project {
         &self,
         run: Option<&str>,
         stage: Option<&str>,
+        work: &Work,
     ) -> Result<BundleExport, AppError> {
         let store = self.store()?;
         let recorded = self.recorded_with_classifier(&store, run)?;
         let taking = Taking { store: &store, files: RefCell::default() };
         let scorer = Scorer::load(&taking, recorded.id, &recorded.manifest, stage)?;
+        let sight = Sight::of(&store, &taking, &recorded.manifest, &scorer, u64::MAX, work);
+        let (profile, without_profile) = match sight {
+            Ok(sight) => (sight.and_then(|sight| written(&sight.profile)), None),
+            Err(AppError::Stage(StageError::Cancelled)) => {
+                return Err(StageError::Cancelled.into());
+            }
+            Err(error) => (None, Some(error.to_string())),
+        };
         let mut files = taking.files.into_inner();
+        if let Some(profile) = profile {
+            files.insert(PROFILE.to_string(), profile);
+        }
         files.insert(MANIFEST.to_string(), store.manifest_bytes(&recorded.id)?.into());
         let listed = |(name, bytes): (&String, &Bytes)| Listed {
             name: name.clone(),
@@ -112,9 +129,17 @@ impl Project {
             stage: scorer.stage,
             model: scorer.model,
             n_files: files.len(),
+            without_profile,
             bytes: archive.finish(),
         })
     }
+}
+
+/// Returns a profile as JSON; `None` if JSON cannot hold it (a number that is infinite).
+fn written(profile: &Profile) -> Option<Bytes> {
+    let json = serde_json::to_vec(profile).ok()?;
+    let read: Profile = serde_json::from_slice(&json).ok()?;
+    (read == *profile).then(|| json.into())
 }
 
 /// A store that keeps what is asked of it.
@@ -162,8 +187,7 @@ impl Scorer {
     /// # Errors
     /// If the file cannot be read, is no bundle, or is damaged.
     pub fn of_bundle(path: &Path) -> Result<Scorer, AppError> {
-        let bytes = fs::read(path).map_err(AppError::io("read", path))?;
-        Scorer::of_bundle_bytes(&path.display().to_string(), bytes.into())
+        Ok(load(path)?.0)
     }
 
     /// Loads a run's way from a bundle's bytes; `place` is for messages.
@@ -171,9 +195,42 @@ impl Scorer {
     /// # Errors
     /// If they are no bundle, or damaged.
     pub fn of_bundle_bytes(place: &str, bytes: Bytes) -> Result<Scorer, AppError> {
-        let bundle = Bundle::read(place, bytes).map_err(|why| unsound(place, &why))?;
-        Scorer::load(&bundle, bundle.head.run, &bundle.manifest, Some(&bundle.head.stage))
+        Bundle::read(place, bytes).map_err(|why| unsound(place, &why))?.scorer()
     }
+}
+
+impl Watch {
+    /// Loads a run's way from a bundle, and what the run's own rows look like.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is no bundle, is damaged, or does not tell of the run's own rows.
+    pub fn of_bundle(path: &Path) -> Result<Watch, AppError> {
+        let (scorer, sight) = load(path)?;
+        let none = || {
+            AppError::Usage(format!(
+                "`{}` does not hold what the run's own rows look like; `export --format bundle` writes that where the \
+                 store still has them",
+                path.display()
+            ))
+        };
+        Ok(Watch { scorer, sight: sight.ok_or_else(none)? })
+    }
+}
+
+/// Loads a run's way from a bundle, and what the run's own rows look like, if it says so.
+///
+/// # Errors
+/// If the file cannot be read, is no bundle, or is damaged.
+pub fn load(path: &Path) -> Result<(Scorer, Option<Sight>), AppError> {
+    let place = path.display().to_string();
+    let bytes = fs::read(path).map_err(AppError::io("read", path))?;
+    let bundle = Bundle::read(&place, bytes.into()).map_err(|why| unsound(&place, &why))?;
+    let scorer = bundle.scorer()?;
+    let Some(profile) = bundle.files.get(PROFILE) else { return Ok((scorer, None)) };
+    let profile = serde_json::from_slice(profile)
+        .map_err(|error| unsound(&place, &format!("`{PROFILE}`: {error}")))?;
+    let sight = Sight::known(profile, &bundle, &bundle.manifest, &scorer)?;
+    Ok((scorer, Some(sight)))
 }
 
 impl Bundle {
@@ -207,6 +264,10 @@ impl Bundle {
         let manifest = files.get(MANIFEST).ok_or(format!("`{MANIFEST}` is not in it"))?;
         let manifest = runs::read_manifest(manifest, &head.run)?;
         Ok(Bundle { place: place.to_string(), head, manifest, files })
+    }
+
+    fn scorer(&self) -> Result<Scorer, AppError> {
+        Scorer::load(self, self.head.run, &self.manifest, Some(&self.head.stage))
     }
 
     fn file(&self, name: &str) -> Result<Bytes, AppError> {

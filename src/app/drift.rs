@@ -19,7 +19,7 @@ use crate::{
     app::{
         AppError, Project,
         predict::{Opened, hold},
-        scoring::{Scorer, output, stage},
+        scoring::{Objects, Scorer, output, stage},
     },
     base::hash::ContentHash,
     frame::{FrameError, Rows, Table},
@@ -30,50 +30,28 @@ use crate::{
         error::{Place, StageError},
         work::Work,
     },
+    store::{Store, records::Manifest},
 };
 
 /// The share of the run's own rows that are called far.
 const FAR: f64 = 0.01;
 
-/// What a person asked for.
-#[derive(Clone, Debug, Default)]
-pub struct DriftOptions {
-    /// The files with new rows, or patterns of their names; `-` for standard input.
-    pub inputs: Vec<String>,
-    /// Which run; the newest one with a classifier if absent.
-    pub run: Option<String>,
-    /// Which champion, if the run has several.
-    pub stage: Option<String>,
-    /// From where on a figure is worth a look, or drift.
-    pub limits: Limits,
-}
-
-/// A run's way, what its own rows look like, and where its segments lie: all that it takes to watch new rows.
+/// A run's way, and what its own rows look like: all that it takes to watch new rows.
 pub struct Watch {
     /// The way.
     pub scorer: Scorer,
     /// What the run's own rows look like.
+    pub sight: Sight,
+}
+
+/// What a run's own rows look like, and where its segments lie. It goes with the run's way.
+pub struct Sight {
+    /// The run's own rows, in bins and counts.
     pub profile: Profile,
     space: Option<Space>,
 }
 
 impl Project {
-    /// Compares new rows with those of a run.
-    ///
-    /// # Errors
-    /// If the run has no classifier, its raw rows are gone, or rows cannot be read.
-    pub fn drift(&self, options: &DriftOptions, work: &Work) -> Result<(Watch, Drift), AppError> {
-        let watch = self.watch(options.run.as_deref(), options.stage.as_deref(), work)?;
-        let opened = Opened::of(&options.inputs)?;
-        let _held = hold(&opened, false, work)?;
-        let mut flow = Counting { watch: &watch, label: opened.label(), work, counts: None };
-        let notes = watch.scorer.stream(&opened.files, work, &mut flow)?;
-        let counts = flow.counts.unwrap_or_else(|| watch.profile.none());
-        let mut drift = watch.profile.compare(&counts, &options.limits);
-        drift.notes.extend(notes);
-        Ok((watch, drift))
-    }
-
     /// Learns what a run's own rows look like, from the raw table that the store keeps.
     ///
     /// # Errors
@@ -86,15 +64,68 @@ impl Project {
     ) -> Result<Watch, AppError> {
         let store = self.store()?;
         let recorded = self.recorded_with_classifier(&store, run)?;
-        let manifest = &recorded.manifest;
-        let scorer = Scorer::load(&store, recorded.id, manifest, champion)?;
+        let scorer = Scorer::load(&store, recorded.id, &recorded.manifest, champion)?;
+        let sight = Sight::of(&store, &store, &recorded.manifest, &scorer, u64::MAX, work)?;
+        let many = || StageError::Internal("more rows than can be counted".to_string());
+        Ok(Watch { scorer, sight: sight.ok_or_else(many)? })
+    }
+
+    /// Learns what the own rows of a run look like whose way is loaded already; `None` if there are more than `most` rows.
+    ///
+    /// # Errors
+    /// As [`Project::watch`].
+    pub fn sight(
+        &self,
+        scorer: &Scorer,
+        most: u64,
+        work: &Work,
+    ) -> Result<Option<Sight>, AppError> {
+        let store = self.store()?;
+        let recorded = self.recorded(&store, &scorer.run.to_hex())?;
+        Sight::of(&store, &store, &recorded.manifest, scorer, most, work)
+    }
+}
+
+impl Watch {
+    /// Compares new rows with the run's own: files, patterns of their names, or `-` for standard input.
+    ///
+    /// # Errors
+    /// If rows cannot be read, or a value cannot be used.
+    pub fn compare(
+        &self,
+        inputs: &[String],
+        limits: &Limits,
+        work: &Work,
+    ) -> Result<Drift, AppError> {
+        let opened = Opened::of(inputs)?;
+        let _held = hold(&opened, false, work)?;
+        let mut flow = Counting { watch: self, label: opened.label(), work, counts: None };
+        let notes = self.scorer.stream(&opened.files, work, &mut flow)?;
+        let profile = &self.sight.profile;
+        let counts = flow.counts.unwrap_or_else(|| profile.none());
+        let mut drift = profile.compare(&counts, limits);
+        drift.notes.extend(notes);
+        Ok(drift)
+    }
+}
+
+impl Sight {
+    /// Learns from the raw rows in a store; what else it reads comes from `objects`. `None` if there are more than `most` rows.
+    pub(super) fn of(
+        store: &Store,
+        objects: &dyn Objects,
+        manifest: &Manifest,
+        scorer: &Scorer,
+        most: u64,
+        work: &Work,
+    ) -> Result<Option<Sight>, AppError> {
         if let Some(meeting) = scorer.meeting() {
             return Err(AppError::Usage(format!(
                 "rows meet in stage `{}` (`{}`) on the way to the classifier; drift is told of rows that go it alone",
                 meeting.stage, meeting.kind
             )));
         }
-        let space = Space::find(&store, recorded.id, manifest, &scorer.stage)?;
+        let space = Space::find(objects, scorer.run, manifest, &scorer.stage)?;
         let missing = || StageError::Internal("a run without its source".to_string());
         let source = stage(manifest, &scorer.source_stage).ok_or_else(missing)?;
         let raw = output(source, "table")?;
@@ -102,38 +133,50 @@ impl Project {
         let open = move || disk.open(&path).map_err(std::io::Error::other);
         let input = Input::from_file("the run's own rows", ContentHash::of(b""), open);
         let rows = input.rows().map_err(StageError::from)?;
-        Ok(Watch::learn(scorer, space, &rows, work)?)
+        if rows.n_rows() as u64 > most {
+            return Ok(None);
+        }
+        Ok(Some(Sight::learn(scorer, space, &rows, work)?))
     }
-}
 
-impl Watch {
+    /// Puts together what was learnt before.
+    pub(super) fn known(
+        profile: Profile,
+        objects: &dyn Objects,
+        manifest: &Manifest,
+        scorer: &Scorer,
+    ) -> Result<Sight, AppError> {
+        let space = Space::find(objects, scorer.run, manifest, &scorer.stage)?;
+        Ok(Sight { profile, space })
+    }
+
     fn learn(
-        scorer: Scorer,
+        scorer: &Scorer,
         space: Option<Space>,
         rows: &Rows,
         work: &Work,
-    ) -> Result<Watch, StageError> {
+    ) -> Result<Sight, StageError> {
         let none =
             Profile { columns: vec![], segments: vec![], places: None, counts: Counts::default() };
-        let mut watch = Watch { scorer, profile: none, space };
-        watch.profile.segments = watch.scorer.classifier.classes.segments.clone();
+        let mut sight = Sight { profile: none, space };
+        sight.profile.segments = scorer.classifier.classes.segments.clone();
         let mut columns = Vec::new();
-        for name in &watch.scorer.columns {
-            let field = watch.scorer.schema.field_with_name(name).map_err(FrameError::from)?;
+        for name in &scorer.columns {
+            let field = scorer.schema.field_with_name(name).map_err(FrameError::from)?;
             columns.push(Learning::new(name, field.data_type()));
         }
         let mut means = Means::default();
-        watch.each(rows, work, |seen| {
+        sight.each(scorer, rows, work, |seen| {
             columns.iter_mut().try_for_each(|column| column.add(&seen.raw))?;
-            means.add(&watch.profile.segments, &seen);
+            means.add(&sight.profile.segments, &seen);
             Ok(())
         })?;
         let centres = means.centres();
-        watch.profile.columns = columns.into_iter().map(Learning::end).collect();
+        sight.profile.columns = columns.into_iter().map(Learning::end).collect();
         let mut all = Vec::new();
-        let mut counts = watch.profile.none();
-        watch.each(rows, work, |seen| {
-            counts.add(&watch.profile.count(&seen.raw, &seen.answers, None)?);
+        let mut counts = sight.profile.none();
+        sight.each(scorer, rows, work, |seen| {
+            counts.add(&sight.profile.count(&seen.raw, &seen.answers, None)?);
             if let Some((features, _)) = &seen.features {
                 all.extend(distances(features, &centres).into_iter().filter(|d| !d.is_nan()));
             }
@@ -145,52 +188,52 @@ impl Watch {
         if let Some(far) = far.filter(|_| !centres.is_empty()) {
             counts.measured = all.len() as u64;
             counts.far = all.iter().filter(|distance| **distance > far).count() as u64;
-            watch.profile.places = Some(Places { centres, far });
+            sight.profile.places = Some(Places { centres, far });
         }
-        watch.profile.counts = counts;
-        Ok(watch)
+        sight.profile.counts = counts;
+        Ok(sight)
     }
 
-    /// Counts complete raw rows.
+    /// Counts complete raw rows with their answers.
     ///
     /// # Errors
     /// If a value cannot be used.
-    pub fn count(&self, raw: &Table, work: &Work) -> Result<Counts, StageError> {
-        let seen = self.see(raw.clone(), work)?;
-        let features = seen.features.as_ref().map(|(features, _)| features);
-        self.profile.count(&seen.raw, &seen.answers, features)
+    pub fn count(&self, raw: &Table, answers: &Table, work: &Work) -> Result<Counts, StageError> {
+        let features = self.features(raw, work)?;
+        self.profile.count(raw, answers, features.as_ref().map(|(features, _)| features))
     }
 
-    fn see(&self, raw: Table, work: &Work) -> Result<Seen, StageError> {
-        let answers = self.scorer.assign(&raw, work)?.table;
-        let features = self.space.as_ref().map(|space| space.features(&raw, work)).transpose()?;
-        Ok(Seen { raw, answers, features })
+    fn features(&self, raw: &Table, work: &Work) -> Result<Option<Features>, StageError> {
+        self.space.as_ref().map(|space| space.features(raw, work)).transpose()
     }
 
     /// Takes the run's own rows along the way, chunk by chunk.
     fn each(
         &self,
+        scorer: &Scorer,
         rows: &Rows,
         work: &Work,
         mut take: impl FnMut(Seen) -> Result<(), StageError>,
     ) -> Result<(), StageError> {
-        rows.fold(
-            None,
-            &work.pool,
-            |chunk| {
-                work.check()?;
-                self.see(self.scorer.complete(&chunk, "the run's own rows")?, work)
-            },
-            &mut take,
-        )
+        let see = |chunk: Table| {
+            work.check()?;
+            let raw = scorer.complete(&chunk, "the run's own rows")?;
+            let answers = scorer.assign(&raw, work)?.table;
+            let features = self.features(&raw, work)?;
+            Ok(Seen { raw, answers, features })
+        };
+        rows.fold(None, &work.pool, see, &mut take)
     }
 }
+
+/// Features, and for each row of them the raw row that it is of.
+type Features = (Matrix, Vec<usize>);
 
 /// Rows, answered.
 struct Seen {
     raw: Table,
     answers: Table,
-    features: Option<(Matrix, Vec<usize>)>,
+    features: Option<Features>,
 }
 
 /// The mean features of each segment's rows.
@@ -237,7 +280,7 @@ impl Flow for Counting<'_> {
     fn start(&mut self, schema: &arrow::datatypes::SchemaRef) -> Result<(), StageError> {
         let none = Table::from_batch(RecordBatch::new_empty(schema.clone()));
         self.watch.scorer.complete(&none, self.label)?;
-        self.counts = Some(self.watch.profile.none());
+        self.counts = Some(self.watch.sight.profile.none());
         Ok(())
     }
 
@@ -249,7 +292,8 @@ impl Flow for Counting<'_> {
     ) -> Result<(), StageError> {
         let raw = Table::from_batch(batch).at_row(first_row);
         let raw = self.watch.scorer.complete(&raw, self.label)?;
-        let counted = self.watch.count(&raw, self.work)?;
+        let answers = self.watch.scorer.assign(&raw, self.work)?.table;
+        let counted = self.watch.sight.count(&raw, &answers, self.work)?;
         if let Some(counts) = &mut self.counts {
             counts.add(&counted);
         }

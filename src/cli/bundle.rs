@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     app::{AppError, export},
-    cli::context::Context,
+    cli::{context::Context, run::interruptible_work},
     report,
 };
 
@@ -20,7 +20,8 @@ pub fn bundle(
     let Some(path) = output else {
         return Err(AppError::Usage("a bundle goes to a file; name one with -o".to_string()));
     };
-    let bundle = context.project()?.export_bundle(run, stage)?;
+    let work = interruptible_work(context)?;
+    let bundle = context.project()?.export_bundle(run, stage, &work)?;
     export::bytes(&bundle.bytes, path)?;
     if context.json {
         context.print_json(&json!({
@@ -31,6 +32,7 @@ pub fn bundle(
             "output": path,
             "files": bundle.n_files,
             "bytes": bundle.bytes.len(),
+            "without_profile": bundle.without_profile,
         }));
         return Ok(ExitCode::SUCCESS);
     }
@@ -43,5 +45,8 @@ pub fn bundle(
         bundle.bytes.len().div_ceil(1000),
         path.display()
     ));
+    if let Some(why) = &bundle.without_profile {
+        context.say(&format!("note: it does not hold what `drift` compares with: {why}\n"));
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use crate::{
     app::{
         AppError,
-        drift::{DriftOptions, Limits, Verdict},
+        drift::{Limits, Verdict, Watch},
         export,
     },
     cli::{context::Context, exit, predict::resolved, run::interruptible_work},
@@ -27,6 +27,9 @@ pub struct DriftArgs {
     /// Which champion, if the run has several
     #[arg(long, value_name = "STAGE")]
     pub stage: Option<String>,
+    /// Compare with the rows of the run in this file, written by `export --format bundle`: no project is needed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "stage"])]
+    pub bundle: Option<PathBuf>,
     /// Write all figures: a page (.html), or a table (.parquet, .csv, .arrow, .json); may be given twice
     #[arg(short, value_name = "OUT")]
     pub output: Vec<PathBuf>,
@@ -61,13 +64,13 @@ pub fn drift(context: &Context, args: &DriftArgs) -> Result<ExitCode, AppError> 
         export::format(path)?;
     }
     let work = interruptible_work(context)?;
-    let options = DriftOptions {
-        inputs: args.input.iter().map(|input| resolved(context, input)).collect(),
-        run: args.run.clone(),
-        stage: args.stage.clone(),
-        limits: Limits { psi: args.psi.0, far: args.far.0, ..Limits::default() },
+    let inputs: Vec<String> = args.input.iter().map(|input| resolved(context, input)).collect();
+    let limits = Limits { psi: args.psi.0, far: args.far.0, ..Limits::default() };
+    let watch = match &args.bundle {
+        Some(path) => Watch::of_bundle(&context.resolve(path))?,
+        None => context.project()?.watch(args.run.as_deref(), args.stage.as_deref(), &work)?,
     };
-    let (watch, drift) = context.project()?.drift(&options, &work)?;
+    let drift = watch.compare(&inputs, &limits, &work)?;
     for path in &outputs {
         match is_page(path) {
             true => export::bytes(report::drift::page::html(&watch, &drift).as_bytes(), path)?,

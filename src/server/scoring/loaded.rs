@@ -8,7 +8,7 @@ use axum::http::HeaderValue;
 use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::{columns::Columns, openapi, page, problem::Problem};
+use super::{columns::Columns, drift::Watching, openapi, page, problem::Problem};
 use crate::{
     app::{AppError, Scorer},
     frame::{
@@ -36,6 +36,8 @@ pub struct Loaded {
     pub openapi: Bytes,
     /// `/`.
     pub page: Bytes,
+    /// How what is asked differs from what the run learnt from.
+    pub watching: Watching,
     /// What an answer in JSON begins with.
     head: String,
 }
@@ -77,6 +79,7 @@ impl Loaded {
             run_header: header(&run)?,
             model_header: header(&model)?,
             head: format!("{{\"run\":\"{run}\",\"model\":\"{model}\",\"predictions\":["),
+            watching: Watching::default(),
             openapi: openapi.to_string().into(),
             page: page.into(),
             scorer,
@@ -92,6 +95,7 @@ impl Loaded {
     /// If something is wrong with all of them.
     pub fn answer(&self, rows: &Table, work: &Work) -> Result<Answers, Problem> {
         let (assigned, refused) = self.scorer.assign_each(rows, work)?;
+        self.watching.leave(rows, &assigned.table);
         let refused = refused.into_iter().map(|(row, error)| (row, error.to_string())).collect();
         Ok(Answers { n_rows: assigned.table.n_rows(), table: assigned.table, refused })
     }

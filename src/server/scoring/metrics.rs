@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use super::drift::Watching;
+
 /// The routes that are told apart.
 pub const ROUTES: &[&str] = &["/v1/predict", "/invocations", "/v2/infer", "other"];
 
@@ -56,7 +58,7 @@ impl Metrics {
     }
 
     /// Returns all of it as text.
-    pub fn text(&self, run: &str, model: &str, pipeline: &str) -> String {
+    pub fn text(&self, run: &str, model: &str, pipeline: &str, watching: &Watching) -> String {
         let mut out = String::new();
         head(&mut out, "http_requests_total", "counter", "Requests answered.");
         for (name, route) in ROUTES.iter().zip(&self.routes) {
@@ -129,16 +131,23 @@ impl Metrics {
             let _ = writeln!(out, "orchestrate_{name} {}", n.load(Ordering::Relaxed));
         }
         head(&mut out, "model_info", "gauge", "The run that answers.");
-        let pipeline = pipeline.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let pipeline = label(pipeline);
         let _ = writeln!(
             out,
             "orchestrate_model_info{{run=\"{run}\",model=\"{model}\",pipeline=\"{pipeline}\"}} 1"
         );
+        watching.text(&mut out);
         out
     }
 }
 
-fn head(out: &mut String, name: &str, kind: &str, help: &str) {
+/// Returns a text as the value of a label.
+pub fn label(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// Writes what stands before a metric.
+pub fn head(out: &mut String, name: &str, kind: &str, help: &str) {
     let _ = writeln!(out, "# HELP orchestrate_{name} {help}\n# TYPE orchestrate_{name} {kind}");
 }
 

@@ -4,6 +4,7 @@
 mod asked;
 mod cell;
 mod columns;
+mod drift;
 mod inference;
 mod loaded;
 pub mod log;

@@ -364,7 +364,8 @@ async fn page(State(service): State<Arc<Service>>) -> Response {
 
 async fn metrics(State(service): State<Arc<Service>>) -> Response {
     let loaded = service.current();
-    let text = service.metrics.text(&loaded.run, &loaded.model, &loaded.scorer.pipeline);
+    let (run, model, pipeline) = (&loaded.run, &loaded.model, &loaded.scorer.pipeline);
+    let text = service.metrics.text(run, model, pipeline, &loaded.watching);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -12,10 +12,13 @@ use tokio::{sync::Semaphore, task, time};
 
 use super::{loaded::Loaded, log::Log, metrics::Metrics};
 use crate::{
-    app::{AppError, Project, Scorer},
+    app::{AppError, Project, bundle},
     base::hash::RunId,
     stage::work::Work,
 };
+
+/// Rows of a run that a server looks at by itself to learn what they look like; more would take long, and much memory.
+const MOST_LEARNT: u64 = 1_000_000;
 
 /// Which run answers.
 pub enum Source {
@@ -65,13 +68,35 @@ pub struct Service {
 
 impl Source {
     fn load(&self, needs_token: bool) -> Result<Loaded, AppError> {
-        let scorer = match self {
+        let (scorer, sight) = match self {
             Source::Run { project, run, stage } => {
-                project.scorer(run.as_deref(), stage.as_deref())?
+                (project.scorer(run.as_deref(), stage.as_deref())?, None)
             }
-            Source::Bundle(path) => Scorer::of_bundle(path)?,
+            Source::Bundle(path) => bundle::load(path)?,
         };
-        Loaded::new(scorer, needs_token)
+        let loaded = Loaded::new(scorer, needs_token)?;
+        if let Some(sight) = sight {
+            loaded.watching.begin(sight);
+        }
+        Ok(loaded)
+    }
+
+    /// Learns what the own rows of a run look like.
+    fn learn(&self, loaded: &Loaded) -> Result<(), String> {
+        let Source::Run { project, .. } = self else {
+            return Err("the bundle does not say what the run's own rows look like".to_string());
+        };
+        match project.sight(&loaded.scorer, MOST_LEARNT, &Work::alone(1)) {
+            Ok(Some(sight)) => loaded.watching.begin(sight),
+            Ok(None) => {
+                return Err(format!(
+                    "the run has more than {MOST_LEARNT} rows, which would take long to look at; a bundle of it, served \
+                     with --bundle, says what they look like"
+                ));
+            }
+            Err(error) => return Err(error.to_string()),
+        }
+        Ok(())
     }
 
     /// Returns the run that is meant now, if it can become another one.
@@ -129,11 +154,30 @@ impl Service {
         const EVERY: Duration = Duration::from_millis(500);
         let mut refused = None;
         loop {
+            self.clone().learn();
             time::sleep(EVERY).await;
             let service = self.clone();
-            let looked = task::spawn_blocking(move || service.look(refused)).await;
-            refused = looked.unwrap_or(refused);
+            let looked = task::spawn_blocking(move || {
+                service.current().watching.count(&service.alone);
+                service.look(refused)
+            });
+            refused = looked.await.unwrap_or(refused);
         }
+    }
+
+    /// Lets a thread of its own, which nobody waits for, learn what the own rows of the run look like.
+    fn learn(self: Arc<Service>) {
+        let loaded = self.current();
+        if !loaded.watching.is_to_be_learnt() {
+            return;
+        }
+        let learn = move || {
+            if let Err(why) = self.source.learn(&loaded) {
+                self.tell("drift-not-watched", &loaded.run, Some(why));
+            }
+        };
+        // Without a thread to be had there is no drift to be told, and answers all the same.
+        let _ = std::thread::Builder::new().name("drift".to_string()).spawn(learn);
     }
 
     /// Switches if another run is meant; returns the one that was meant and could not be loaded.

@@ -274,6 +274,55 @@ fn a_bundle_and_a_named_stage_are_served() {
     }
 }
 
+/// What is asked is counted beside the answering, for a run in a store, whose rows are looked at first, and for a bundle,
+/// which says what they look like. The figures are those of `drift`.
+#[test]
+fn the_server_tells_of_drift() {
+    let project = Project::small();
+    project.run();
+    project.say(&["export", "latest", "--format", "bundle", "-o", "way.tar"]).expect(0);
+    project.write("new.csv", CSV);
+    let drift = project.say(&["drift", "new.csv", "--json"]).expect(0).json();
+    let again = project.say(&["drift", "new.csv", "--bundle", "way.tar", "--json"]).expect(0);
+    assert_eq!(again.json(), drift);
+    for arguments in [&["--no-access-log"][..], &["--bundle", "way.tar", "--no-access-log"]] {
+        let server = Server::start(&project, arguments);
+        let figure = |name: &str| -> Option<f64> {
+            let text = server.get("/metrics").text();
+            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().parse().ok()
+        };
+        let until = |name: &str, value: f64| {
+            let start = Instant::now();
+            while figure(name) != Some(value) {
+                assert!(
+                    start.elapsed() < Duration::from_secs(30),
+                    "{:?}",
+                    server.get("/metrics").text()
+                );
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        until("orchestrate_drift_rows_total ", 0.0);
+        server.post("/v1/predict", records().to_string()).expect(200);
+        server
+            .post("/v1/predict", r#"{"income": "much", "visits": 1, "color": "red"}"#)
+            .expect(400);
+        until("orchestrate_drift_rows_total ", 5.0);
+        assert_eq!(figure("orchestrate_drift_rows_passed_over_total "), Some(0.0));
+        for column in drift["columns"].as_array().unwrap() {
+            let name = column["column"].as_str().unwrap();
+            let told =
+                |metric: &str| figure(&format!("orchestrate_drift_{metric}{{column=\"{name}\"}} "));
+            assert_eq!(told("psi"), column["psi"].as_f64(), "{name}");
+            assert_eq!(told("missing_ratio"), column["missing"][1].as_f64(), "{name}");
+            assert_eq!(told("unknown_ratio"), column["unknown"].as_f64(), "{name}");
+        }
+        assert_eq!(figure("orchestrate_drift_segments_psi "), drift["segments_psi"].as_f64());
+        assert_eq!(figure("orchestrate_drift_far_ratio "), drift["far"][1].as_f64());
+    }
+}
+
 #[test]
 fn the_server_tells_what_it_is() {
     let (project, server) = served();

@@ -1,0 +1,151 @@
+//! How the rows that are asked about differ from those that the run learnt from, counted beside the answering: requests
+//! only leave their rows, so many at a time, and what finds no room is told as not looked at. It does not know requests.
+
+use std::{
+    fmt::Write,
+    sync::{
+        Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use arrow::array::RecordBatch;
+
+use super::metrics::{head, label};
+use crate::{
+    app::drift::{Counts, Drift, Limits, Sight},
+    frame::Table,
+    stage::{error::StageError, work::Work},
+};
+
+/// Rows that may wait to be counted: what is left in half a second and costs a hundredth of a processor.
+const WAITING: usize = 2048;
+
+/// Watches the rows of one run.
+#[derive(Default)]
+pub struct Watching {
+    sight: OnceLock<Sight>,
+    asked: AtomicBool,
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// Raw rows and their answers.
+    waiting: Vec<(Table, Table)>,
+    n_waiting: usize,
+    passed_over: u64,
+    counts: Option<Counts>,
+}
+
+impl Watching {
+    /// Begins to watch.
+    pub fn begin(&self, sight: Sight) {
+        // Whoever was first has begun already.
+        let _ = self.sight.set(sight);
+    }
+
+    /// Returns true, once, if what the run's own rows look like is still to be learnt.
+    pub fn is_to_be_learnt(&self) -> bool {
+        self.sight.get().is_none() && !self.asked.swap(true, Ordering::Relaxed)
+    }
+
+    /// Leaves rows and their answers to be counted.
+    pub fn leave(&self, raw: &Table, answers: &Table) {
+        if self.sight.get().is_none() {
+            return;
+        }
+        let mut seen = self.seen();
+        let n_rows = raw.n_rows();
+        if seen.n_waiting + n_rows > WAITING {
+            seen.passed_over += n_rows as u64;
+            return;
+        }
+        seen.n_waiting += n_rows;
+        seen.waiting.push((raw.clone(), answers.clone()));
+    }
+
+    /// Counts what was left.
+    pub fn count(&self, work: &Work) {
+        let Some(sight) = self.sight.get() else { return };
+        let waiting = {
+            let mut seen = self.seen();
+            seen.n_waiting = 0;
+            std::mem::take(&mut seen.waiting)
+        };
+        for parts in waiting.chunk_by(|a, b| a.0.schema() == b.0.schema()) {
+            let counted = counted(sight, parts, work);
+            let mut seen = self.seen();
+            match counted {
+                Ok(counts) => seen.counts.get_or_insert_with(|| sight.profile.none()).add(&counts),
+                Err(_) => {
+                    seen.passed_over +=
+                        parts.iter().map(|(raw, _)| raw.n_rows() as u64).sum::<u64>();
+                }
+            }
+        }
+    }
+
+    /// Writes what was counted as text for Prometheus; nothing if nobody watches.
+    pub fn text(&self, out: &mut String) {
+        let Some(sight) = self.sight.get() else { return };
+        let seen = self.seen();
+        let counts = seen.counts.clone().unwrap_or_else(|| sight.profile.none());
+        let passed_over = seen.passed_over;
+        drop(seen);
+        for (name, help, n) in [
+            ("rows_total", "Rows counted beside those that the run learnt from.", counts.rows),
+            ("rows_passed_over_total", "Rows not counted, as too many came.", passed_over),
+        ] {
+            head(out, &format!("drift_{name}"), "counter", help);
+            let _ = writeln!(out, "orchestrate_drift_{name} {n}");
+        }
+        if counts.rows > 0 {
+            figures(&sight.profile.compare(&counts, &Limits::default()), out);
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Counts rows of the same columns together.
+fn counted(sight: &Sight, parts: &[(Table, Table)], work: &Work) -> Result<Counts, StageError> {
+    let together = |tables: Vec<&Table>| -> Result<Table, StageError> {
+        let batches: Vec<RecordBatch> = tables.iter().map(|table| table.batch().clone()).collect();
+        let first = tables.first().map(|table| table.schema());
+        let schema = first.ok_or_else(|| StageError::Internal("no rows to count".to_string()))?;
+        Ok(Table::from_batches(&schema, &batches)?)
+    };
+    let raw = together(parts.iter().map(|(raw, _)| raw).collect())?;
+    let answers = together(parts.iter().map(|(_, answers)| answers).collect())?;
+    let counts = sight.count(&raw, &answers, work);
+    // A row that the clustering's way cannot take leaves the others without a distance, no more.
+    counts.or_else(|_| sight.profile.count(&raw, &answers, None))
+}
+
+fn figures(drift: &Drift, out: &mut String) {
+    let mut gauge = |name: &str, help: &str, values: &[(Option<&str>, f64)]| {
+        head(out, &format!("drift_{name}"), "gauge", help);
+        for (column, value) in values.iter().filter(|(_, value)| value.is_finite()) {
+            let labels = column.map_or(String::new(), |c| format!("{{column=\"{}\"}}", label(c)));
+            let _ = writeln!(out, "orchestrate_drift_{name}{labels} {value}");
+        }
+    };
+    let of_columns = |figure: &dyn Fn(&crate::app::drift::Moved) -> f64| -> Vec<_> {
+        drift.columns.iter().map(|c| (Some(c.column.as_str()), figure(c))).collect()
+    };
+    let psi = "Population stability index of a column, counted rows beside the run's own.";
+    gauge("psi", psi, &of_columns(&|column| column.psi));
+    let missing = "Share of the counted rows without a value in a column.";
+    gauge("missing_ratio", missing, &of_columns(&|column| column.missing[1]));
+    let unknown = "Share of the counted rows with a level that the run has never seen.";
+    gauge("unknown_ratio", unknown, &of_columns(&|column| column.unknown.unwrap_or(f64::NAN)));
+    let segments = "Population stability index of the segments.";
+    gauge("segments_psi", segments, &[(None, drift.segments_psi)]);
+    if let Some([_, far]) = drift.far {
+        let help = "Share of the counted rows far from every segment's centre; of the run's own it is a hundredth.";
+        gauge("far_ratio", help, &[(None, far)]);
+    }
+}
