@@ -90,22 +90,34 @@ pub fn run(
     drop(labels);
     labelled.notes.iter().for_each(|note| ctx.note(note));
     let calibrate = common.calibrate().map(|method| (method, common.seed));
-    let data = Data { table: &table, labelled: &labelled, settings, calibrate, work: ctx.work };
+    let whole =
+        Data { table: Some(&table), labelled: &labelled, settings, calibrate, work: ctx.work };
     let n_classes = labelled.classes.segments.len();
     let parts = split::hold_out(&labelled.y, n_classes, common.test_share, common.seed);
     split_notes(&labelled, &parts).into_iter().for_each(|note| ctx.note(note));
 
     let per_fit = if calibrate.is_some() { 1 + CALIBRATION_FOLDS as u64 } else { 1 };
     let n_fits = (1 + common.folds.unwrap_or(0) as u64) * per_fit;
-    let prepared = data.prepare(&parts.train)?;
+    let prepared = whole.prepare(&parts.train)?;
     let what = format!("{} features of {} rows", prepared.n_features(), table.n_rows());
-    let at_once = ctx.hold_some(0, data.fit_bytes(&prepared), n_fits as usize, &what)?;
+    let fit_bytes = (table.n_rows() * prepared.n_features() * size_of::<f64>()) as u64 * FIT;
+    let at_once = ctx.hold_some(0, fit_bytes, n_fits as usize, &what)?;
     ctx.work.progress.set_total(algorithm.steps * n_fits);
-    let (trained, x) = data.train(algorithm, &parts.train, prepared, at_once)?;
+    let x = whole.features(&prepared.preparation, &parts.train)?;
+    let test_x = whole.features(&prepared.preparation, &parts.test)?;
+    let (id, ids) = table.id().map_err(on_port("table"))?;
+    let rows = UInt64Array::from_iter_values(whole.rows(&parts.test).iter().map(|&r| r as u64));
+    let ids = compute::take(&ids, &rows, None).map_err(FrameError::from)?;
+    // Only folds look at the rows again; without them they need not be held while the model is fitted.
+    let table = (common.folds.is_some() || calibrate.is_some()).then_some(table);
+    let table = table.as_ref();
+    let data = Data { table, labelled: &labelled, settings, calibrate, work: ctx.work };
+    let trained = data.train(algorithm, &parts.train, prepared, &x, at_once)?;
     trained.notes.iter().for_each(|note| ctx.note(note));
     let train_p = data.answer(&trained, &x, &parts.train)?;
     drop(x);
-    let (test_y, test_p) = (data.classes(&parts.test), data.ask(&trained, &parts.test)?);
+    let test_y = data.classes(&parts.test);
+    let test_p = data.answer(&trained, &test_x, &parts.test)?;
     let mut judged = vec![
         Judged::once("train", scores::all(&data.classes(&parts.train), &train_p)),
         Judged::once("test", scores::all(&test_y, &test_p)),
@@ -116,14 +128,12 @@ pub fn run(
     }
     let mut rankings = Vec::new();
     if common.n_repeats > 0 && !parts.test.is_empty() {
-        rankings.push(data.permute(&trained, &parts.test, common)?);
+        rankings.push(data.permute(&trained, &test_x, &test_y, common)?);
     }
     rankings.extend(trained.rankings());
 
     let classifier = &trained.classifier;
-    let (id, ids) = table.id().map_err(on_port("table"))?;
-    let rows = UInt64Array::from_iter_values(data.rows(&parts.test).iter().map(|&r| r as u64));
-    let ids = compute::take(&ids, &rows, None).map_err(FrameError::from)?;
+    drop(test_x);
     write_model(ctx, classifier)?;
     ctx.write("metrics", &judge::metrics(&judged)?)?;
     let found = scores::predicted(&test_p);
@@ -201,7 +211,8 @@ impl Trained {
 
 /// The rows of a stage. Parts of them are lists of indices into the labelled rows.
 struct Data<'a> {
-    table: &'a Table,
+    /// `None` once nothing looks at the rows any more.
+    table: Option<&'a Table>,
     labelled: &'a Labelled,
     settings: &'a Settings,
     /// How probabilities are corrected, and the seed of the folds for it.
@@ -222,7 +233,7 @@ impl Data<'_> {
     fn prepare(&self, part: &[usize]) -> Result<Prepared, StageError> {
         let work = self.quiet();
         let (preparation, notes) =
-            Preparation::fit(self.table, &self.rows(part), self.settings, &work)?;
+            Preparation::fit(self.table()?, &self.rows(part), self.settings, &work)?;
         Ok(Prepared { preparation, notes })
     }
 
@@ -231,26 +242,27 @@ impl Data<'_> {
         Work { progress: Progress::default(), ..self.work.clone() }
     }
 
-    /// Returns how many bytes the features of one fit take.
-    fn fit_bytes(&self, prepared: &Prepared) -> u64 {
-        (self.table.n_rows() * prepared.n_features() * size_of::<f64>()) as u64 * FIT
+    fn table(&self) -> Result<&Table, StageError> {
+        let gone = || StageError::Internal("the rows of a classifier are wanted again".to_string());
+        self.table.ok_or_else(gone)
     }
 
-    /// Fits a model and, if asked for, the correction of its probabilities on one part, which is all that any of them
-    /// learns from, as `prepared` did; returns that part's features too. At most `at_once` fits run side by side.
+    /// Fits a model to the features `x` of one part and, if asked for, the correction of its probabilities on that part, which
+    /// is all that any of them learns from, as `prepared` did. At most `at_once` fits run side by side.
     fn train(
         &self,
         algorithm: &Algorithm<'_>,
         part: &[usize],
         prepared: Prepared,
+        x: &Matrix,
         at_once: usize,
-    ) -> Result<(Trained, Matrix), StageError> {
-        let (mut trained, x) = self.train_plain(algorithm, part, prepared)?;
+    ) -> Result<Trained, StageError> {
+        let mut trained = self.train_plain(algorithm, part, prepared, x)?;
         if let Some(how) = self.calibrate {
             let found = self.calibrate(algorithm, part, at_once, how)?;
             trained.classifier.calibration = Some(found);
         }
-        Ok((trained, x))
+        Ok(trained)
     }
 
     /// Asks models of folds of one part about the rows that each was not fitted to, and looks what came true.
@@ -268,7 +280,10 @@ impl Data<'_> {
             let of_part = |at: &usize| part[*at];
             let others: Vec<usize> = outside(&folds[i], y.len()).iter().map(of_part).collect();
             let own: Vec<usize> = folds[i].iter().map(of_part).collect();
-            let (trained, _) = self.train_plain(algorithm, &others, self.prepare(&others)?)?;
+            let prepared = self.prepare(&others)?;
+            let x = self.features(&prepared.preparation, &others)?;
+            let trained = self.train_plain(algorithm, &others, prepared, &x)?;
+            drop(x);
             self.ask(&trained, &own)
         });
         let mut p = Matrix::zeros(y.len(), n_classes);
@@ -286,12 +301,12 @@ impl Data<'_> {
         algorithm: &Algorithm<'_>,
         part: &[usize],
         prepared: Prepared,
-    ) -> Result<(Trained, Matrix), StageError> {
+        x: &Matrix,
+    ) -> Result<Trained, StageError> {
         let Prepared { preparation, mut notes } = prepared;
-        let x = self.features(&preparation, part)?;
         let y = self.classes(part);
         let n_classes = self.labelled.classes.segments.len();
-        let samples = Samples { x: &x, y: &y, n_classes };
+        let samples = Samples { x, y: &y, n_classes };
         let fitted = (algorithm.fit)(&samples, self.work)
             .map_err(|error| explain(&preparation, error, |i| self.labelled.rows[part[i]]))?;
         notes.extend(fitted.notes);
@@ -310,12 +325,13 @@ impl Data<'_> {
             model: fitted.model,
             calibration: None,
         };
-        Ok((Trained { classifier, importance: fitted.importance, notes }, x))
+        Ok(Trained { classifier, importance: fitted.importance, notes })
     }
 
     /// Returns the features of one part, ascending, made a chunk of the table at a time.
     fn features(&self, preparation: &Preparation, part: &[usize]) -> Result<Matrix, StageError> {
-        let (rows, n_rows) = (self.rows(part), self.table.n_rows());
+        let (table, rows) = (self.table()?, self.rows(part));
+        let n_rows = table.n_rows();
         let mut x = Matrix::zeros(rows.len(), preparation.feature_names().len());
         let mut done = 0;
         for start in (0..n_rows).step_by(CHUNK_ROWS) {
@@ -324,7 +340,7 @@ impl Data<'_> {
             if n_own == 0 {
                 continue;
             }
-            let batch = self.table.batch().slice(start, end - start);
+            let batch = table.batch().slice(start, end - start);
             let chunk =
                 preparation.apply(&Table::from_batch(batch).at_row(start), &self.quiet())?;
             for (i, row) in (done..).zip(&rows[done..done + n_own]) {
@@ -371,23 +387,28 @@ impl Data<'_> {
         // Folds do not meet, so as many are trained at once as there are threads, and memory.
         let judged = self.work.pool.map_few(n_folds, at_once, |i| {
             let part = outside(&folds[i], self.labelled.rows.len());
-            let (trained, _) = self.train(algorithm, &part, self.prepare(&part)?, at_once)?;
+            let prepared = self.prepare(&part)?;
+            let x = self.features(&prepared.preparation, &part)?;
+            let trained = self.train(algorithm, &part, prepared, &x, at_once)?;
+            drop(x);
             Ok(self.judge("cv", &trained, &folds[i])?.values)
         });
         let judged = judged.into_iter().collect::<Result<Vec<_>, StageError>>()?;
         Ok(Judged::over_folds(&judged))
     }
 
-    /// Shuffles the features of one input column at a time and looks how much accuracy that costs.
+    /// Shuffles the features of one input column at a time, of the test rows, and looks how much accuracy that costs.
     fn permute(
         &self,
         trained: &Trained,
-        part: &[usize],
+        test_x: &Matrix,
+        test_y: &[u32],
         common: &Common,
     ) -> Result<Ranking, StageError> {
-        let part = &part[..part.len().min(IMPORTANCE_ROWS)];
+        let n_rows = test_y.len().min(IMPORTANCE_ROWS);
+        let (n_columns, y) = (test_x.n_cols(), &test_y[..n_rows]);
+        let x = Matrix::new(n_rows, n_columns, test_x.data()[..n_rows * n_columns].to_vec());
         let classifier = &trained.classifier;
-        let (x, y) = (self.features(&classifier.preparation, part)?, self.classes(part));
         let columns = classifier.input_columns();
         let sources = classifier.preparation.feature_sources();
         let of_column = |column: &String| -> Vec<usize> {
@@ -396,7 +417,7 @@ impl Data<'_> {
         let groups: Vec<Vec<usize>> = columns.iter().map(of_column).collect();
         let score = |x: &Matrix| {
             let found = scores::predicted(&classifier.answer(x, self.work)?);
-            Ok(found.iter().zip(&y).filter(|(a, b)| a == b).count() as f64 / y.len() as f64)
+            Ok(found.iter().zip(y).filter(|(a, b)| a == b).count() as f64 / y.len() as f64)
         };
         let found =
             permutation::importance(&x, &groups, common.n_repeats, common.seed, self.work, score)?;
