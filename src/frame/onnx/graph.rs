@@ -141,18 +141,20 @@ impl Graph {
         self.op(op, &[a, &number])
     }
 
-    /// Splits texts at a delimiter: a row of parts for each.
-    pub fn split(&mut self, texts: &Tensor, delimiter: &str) -> Tensor {
-        let parts = self.op_with(
-            "StringSplit",
-            &[texts],
-            vec![("delimiter", Attribute::Text(delimiter.to_string()))],
-        );
+    /// Splits texts at a delimiter: a row of parts for each. They have at least as many parts as `sample`.
+    pub fn split(&mut self, texts: &Tensor, delimiter: &str, sample: &str) -> Tensor {
+        let axis = || vec![("axis", Attribute::Int(0))];
+        // The sample goes last and is cut off again: without any text there would be no parts to take.
+        let sample = self.texts(&[1], &[sample]);
+        let longer = self.op_with("Concat", &[texts, &sample], axis());
+        let delimiter = vec![("delimiter", Attribute::Text(delimiter.to_string()))];
+        let parts = self.op_with("StringSplit", &[&longer], delimiter);
         let count = self.name();
         if let Some(node) = self.graph.node.last_mut() {
             node.output.push(count.0);
         }
-        parts
+        let (start, end) = (self.ints(&[1], &[0]), self.ints(&[1], &[-1]));
+        self.op("Slice", &[&parts, &start, &end, &start])
     }
 
     /// Returns element `index` of each row.

@@ -63,13 +63,13 @@ fn read(
 fn parted(texts: &Tensor, mark: &str, graph: &mut Graph) -> (Tensor, Tensor) {
     let midnight = graph.text(&format!("{mark}00:00:00"));
     let longer = graph.op("StringConcat", &[texts, &midnight]);
-    let parts = graph.split(&longer, mark);
+    let parts = graph.split(&longer, mark, &format!("1970-01-01{mark}00:00:00"));
     (graph.nth(&parts, 0), graph.nth(&parts, 1))
 }
 
-/// Numbers out of texts that have so many of them between delimiters.
-fn numbers<const N: usize>(texts: &Tensor, delimiter: &str, graph: &mut Graph) -> [Tensor; N] {
-    let parts = graph.split(texts, delimiter);
+/// Three numbers out of texts that have them between delimiters.
+fn numbers(texts: &Tensor, delimiter: &str, graph: &mut Graph) -> [Tensor; 3] {
+    let parts = graph.split(texts, delimiter, &["0"; 3].join(delimiter));
     std::array::from_fn(|i| {
         let part = graph.nth(&parts, i as i64);
         graph.cast(&part, Elem::Double)

@@ -3,7 +3,7 @@
 //!
 //! Trees answer with a number a tree, which no way of adding up can round; what they answer is then added tree after tree,
 //! as [`crate::ml::classify`] adds it, so that rows between two classes get the same label there as here: in single precision for
-//! boosted trees, in double for forests.
+//! boosted trees, in double for forests. Only votes, which are whole, are left to the runtime to add.
 
 use super::Classifier;
 use crate::{
@@ -77,7 +77,7 @@ impl Classifier {
     }
 }
 
-/// Some trees as the operator `TreeEnsemble` wants them: one target a tree.
+/// Some trees as the operator `TreeEnsemble` wants them.
 #[derive(Default)]
 struct Ensemble {
     roots: Vec<i64>,
@@ -93,16 +93,17 @@ struct Ensemble {
 }
 
 impl Ensemble {
-    /// `answer` gives what a tree answers with for one of its leaves.
+    /// Takes trees with a target each; `answer` gives what a tree answers with for one of its leaves.
     fn of(trees: &[Tree], answer: impl Fn(usize, u32) -> f64) -> Ensemble {
         let mut out = Ensemble::default();
         for (target, tree) in trees.iter().enumerate() {
-            out.add(tree, target, |leaf| answer(target, leaf));
+            out.add(tree, |leaf| (target, answer(target, leaf)));
         }
         out
     }
 
-    fn add(&mut self, tree: &Tree, target: usize, answer: impl Fn(u32) -> f64) {
+    /// `answer` gives for a leaf the target, and what is added to it.
+    fn add(&mut self, tree: &Tree, answer: impl Fn(u32) -> (usize, f64)) {
         let (first, first_leaf) = (self.features.len() as i64, self.targets.len() as i64);
         self.roots.push(first);
         let mut next = first;
@@ -120,8 +121,9 @@ impl Ensemble {
         for node in tree.nodes() {
             match *node {
                 Node::Leaf(leaf) => {
+                    let (target, value) = answer(leaf);
                     self.targets.push(target as i64);
-                    self.answers.push(answer(leaf));
+                    self.answers.push(value);
                 }
                 Node::Split { feature, threshold, left, right, missing_left } => {
                     let children = [places[left as usize], places[right as usize]];
@@ -152,16 +154,16 @@ impl Ensemble {
         self.missing_left.push(i64::from(missing_left));
     }
 
-    /// Writes the answer of each tree, of shape `[rows, trees]`. `single` says whether it compares in single precision, and
+    /// Writes the sum of each target, of shape `[rows, n_targets]`. `single` says whether it compares in single precision, and
     /// with `<` instead of `<=`.
-    fn write(self, x: &Tensor, single: bool, graph: &mut Graph) -> Tensor {
+    fn write(self, x: &Tensor, n_targets: usize, single: bool, graph: &mut Graph) -> Tensor {
         let numbers = |values: Vec<f64>| match single {
             true => Attribute::Floats(values.into_iter().map(|v| v as f32).collect()),
             false => Attribute::Doubles(values),
         };
         let modes = vec![u8::from(single); self.features.len()];
         let settings = vec![
-            ("n_targets", Attribute::Int(self.roots.len() as i64)),
+            ("n_targets", Attribute::Int(n_targets as i64)),
             // The sum, and nothing after it.
             ("aggregate_function", Attribute::Int(1)),
             ("post_transform", Attribute::Int(0)),
@@ -216,6 +218,9 @@ impl Sums {
 
 fn forest(forest: &Forest, x: &Tensor, graph: &mut Graph) -> Tensor {
     let width = forest.n_classes;
+    if let Some(votes) = votes(forest, x, graph) {
+        return graph.with("Div", &votes, forest.trees.len() as f64);
+    }
     let zero = graph.double(0.0);
     let mut sums = Sums::new(x, &zero, width, graph);
     for trees in forest.trees.chunks(FOREST_STEP) {
@@ -228,7 +233,7 @@ fn forest(forest: &Forest, x: &Tensor, graph: &mut Graph) -> Tensor {
         }
         // A leaf may hold several shares, and a tree answers one number: which leaf it is.
         let ensemble = Ensemble::of(trees, |tree, leaf| (first_leaf[tree] + leaf as usize) as f64);
-        let leaves = ensemble.write(x, false, graph);
+        let leaves = ensemble.write(x, trees.len(), false, graph);
         let leaves = graph.cast(&leaves, Elem::Int);
         let shares = graph.doubles(&[(shares.len() / width) as i64, width as i64], &shares);
         let answers = graph.op("Gather", &[&shares, &leaves]);
@@ -236,6 +241,27 @@ fn forest(forest: &Forest, x: &Tensor, graph: &mut Graph) -> Tensor {
     }
     let sums = sums.finish(graph);
     graph.with("Div", &sums, forest.trees.len() as f64)
+}
+
+/// Writes how many trees are for each class, if every leaf is for one class alone: whole numbers, which add up to the same
+/// in any order, so that a runtime may add them as it likes.
+fn votes(forest: &Forest, x: &Tensor, graph: &mut Graph) -> Option<Tensor> {
+    let mut all = Ensemble::default();
+    for tree in &forest.trees {
+        let leaves = tree.nodes().iter().filter_map(|node| match node {
+            Node::Leaf(leaf) => Some(only_class(tree.leaf_values(*leaf))),
+            Node::Split { .. } => None,
+        });
+        let classes = leaves.collect::<Option<Vec<_>>>()?;
+        all.add(tree, |leaf| (classes[leaf as usize], 1.0));
+    }
+    Some(all.write(x, forest.n_classes, false, graph))
+}
+
+fn only_class(shares: &[f64]) -> Option<usize> {
+    let only = shares.iter().position(|share| *share == 1.0)?;
+    let others = shares.iter().enumerate().all(|(class, share)| class == only || *share == 0.0);
+    others.then_some(only)
 }
 
 fn boosted(booster: &Booster, x: &Tensor, graph: &mut Graph) -> Tensor {
@@ -247,7 +273,7 @@ fn boosted(booster: &Booster, x: &Tensor, graph: &mut Graph) -> Tensor {
     let n_rounds = (BOOSTED_STEP / width).max(1);
     for trees in booster.trees.chunks(n_rounds * width) {
         let ensemble = Ensemble::of(trees, |tree, leaf| trees[tree].leaf_values(leaf)[0]);
-        let answers = ensemble.write(&x, true, graph);
+        let answers = ensemble.write(&x, trees.len(), true, graph);
         let n = trees.len() / width;
         let shape = graph.ints(&[3], &[-1, n as i64, width as i64]);
         let answers = graph.op("Reshape", &[&answers, &shape]);
