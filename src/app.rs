@@ -20,6 +20,7 @@ mod onnx_export;
 mod parity;
 mod predict;
 mod project;
+mod raw_rows;
 mod recorded;
 mod reproduce;
 mod restore;

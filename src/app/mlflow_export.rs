@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{
-        AppError, ModelExportOptions, Objects, Project, export,
+        AppError, ModelExportOptions, Project, export,
         onnx_export::{self, OnnxExport},
-        scoring::stage,
+        raw_rows,
     },
     frame::{
         FrameError, Table,
@@ -43,12 +43,9 @@ impl Project {
         let recorded = self.recorded_with_classifier(&store, options.run.as_deref())?;
         let exported = onnx_export::onnx(&store, &recorded, options.stage.as_deref())?;
         refuse_other(folder)?;
-        let source = stage(&recorded.manifest, &exported.source_stage);
         // The example is a courtesy: without the raw rows there is none.
-        let raw = source
-            .and_then(|source| source.outputs.get("table"))
-            .and_then(|output| Objects::table(&store, output).ok());
-        let example = raw.map(|raw| example(&raw, &exported.inputs)).transpose()?;
+        let raw = raw_rows::first(&store, &recorded.manifest, &exported.source_stage, EXAMPLE_ROWS);
+        let example = raw.ok().map(|raw| example(&raw, &exported.inputs)).transpose()?;
         let text = |name: &str, text: &str| export::bytes(text.as_bytes(), &folder.join(name));
         export::bytes(&exported.bytes, &folder.join("model.onnx"))?;
         text("code/orchestrate_model.py", LOADER)?;
@@ -80,8 +77,6 @@ fn refuse_other(folder: &Path) -> Result<(), AppError> {
 
 /// The first rows, as MLflow keeps an example.
 fn example(raw: &Table, inputs: &[(String, Ty)]) -> Result<Value, StageError> {
-    let some: Vec<usize> = (0..raw.n_rows().min(EXAMPLE_ROWS)).collect();
-    let raw = raw.take(&some)?;
     let mut columns = Vec::new();
     for (name, ty) in inputs {
         let cell = |text: Option<String>| text.map_or(Value::Null, Value::String);
@@ -96,7 +91,8 @@ fn example(raw: &Table, inputs: &[(String, Ty)]) -> Result<Value, StageError> {
             Kind::Number => raw.floats(name)?.iter().map(|v| json!(v)).collect(),
         });
     }
-    let rows = some.iter().map(|&row| columns.iter().map(|c| c[row].clone()).collect::<Vec<_>>());
+    let rows =
+        (0..raw.n_rows()).map(|row| columns.iter().map(|c| c[row].clone()).collect::<Vec<_>>());
     let names: Vec<&String> = inputs.iter().map(|(name, _)| name).collect();
     Ok(json!({ "columns": names, "data": rows.collect::<Vec<_>>() }))
 }

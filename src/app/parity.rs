@@ -18,10 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{
-    app::{
-        AppError, ModelExportOptions, Project, Scorer,
-        scoring::{Objects, output, stage},
-    },
+    app::{AppError, ModelExportOptions, Project, Scorer, raw_rows},
     base::hash::{ContentHash, RunId},
     frame::{
         FrameError, Table,
@@ -136,11 +133,7 @@ impl Project {
         let recorded = self.recorded_with_classifier(&store, options.run.as_deref())?;
         let scorer =
             Scorer::load(&store, recorded.id, &recorded.manifest, options.stage.as_deref())?;
-        let lost = || StageError::Internal("the run lacks its own source".to_string());
-        let source = stage(&recorded.manifest, &scorer.source_stage).ok_or_else(lost)?;
-        let raw = Objects::table(&store, output(source, "table")?)?;
-        let some: Vec<usize> = (0..raw.n_rows().min(MOST_ROWS)).collect();
-        let raw = raw.take(&some).map_err(StageError::from)?;
+        let raw = raw_rows::first(&store, &recorded.manifest, &scorer.source_stage, MOST_ROWS)?;
         let asked = match form {
             Form::Xgboost => features(&scorer, &raw, work)?,
             Form::Onnx | Form::Mlflow => rows(&scorer, &raw, work)?,
