@@ -2,7 +2,7 @@
 
 onnxruntime, mlflow and xgboost answer generated rows (100,000 if not told otherwise) in which values lie exactly on the thresholds of trees,
 are missing, or are levels that no run has seen; so does a bundle. Every answer is held against `orchestrate predict` on the same file:
-the same label, probabilities within 1e-6. It does not know how the models are made.
+the same label, probabilities within 1e-6, and no answer where predict has none. It does not know how the models are made.
 """
 
 import csv
@@ -79,6 +79,10 @@ stages:
     uses: classify.xgboost
     inputs: { table: features }
     with: { target: newsletter, rounds: 20, drop: [late, never] }
+  strict:
+    uses: classify.forest
+    inputs: { table: features, labels: kmeans.labels }
+    with: { trees: 20, numeric: { impute: none, columns: [age, income] }, categorical: { impute: none, unknown: error, columns: [country, plan] } }
   on_components: { uses: classify.logistic, inputs: { table: prepare.matrix, labels: kmeans.labels } }
 """
 
@@ -94,9 +98,10 @@ stages:
         late: hour(at) * 60 + minute(at) > 719
         hours: date_diff('hour', at, timestamp '2025-01-01 00:00:00')
         seconds: epoch(at) - 1.7e9
-        days: cast(at as date) - date '2024-01-01'
-      drop: [at]
-  clock: { uses: classify.logistic, inputs: { table: features }, with: { target: late } }
+        day: cast(at as date)
+        days: day - date '2024-01-01'
+  clock: { uses: classify.logistic, inputs: { table: features }, with: { target: late, columns: [hours, seconds, days, label] } }
+  dated: { uses: classify.xgboost, inputs: { table: features }, with: { target: late, rounds: 5, numeric: { dates: days, columns: [at, day] } } }
 """
 
 
@@ -228,11 +233,10 @@ def main(binary, n_rows):
         with open(at("pipelines/times.yaml"), "w") as file:
             file.write(TIMES)
         visits(at("data/raw/visits.csv"), 2000, rng)
-        ours("sample", "customers", "--rows", str(n_rows), "--seed", "99", "-o", "plain.csv")
         for pipeline, stages in (
             ("customer_segmentation", ("forest", "xgboost", "logistic")),
-            ("wide", ("platt", "steps", "scaled", "two", "on_components")),
-            ("times", ("clock",)),
+            ("wide", ("platt", "steps", "scaled", "two", "strict", "on_components")),
+            ("times", ("clock", "dated")),
         ):
             ours("-q", "run", pipeline)
             cuts = {}
@@ -246,22 +250,25 @@ def main(binary, n_rows):
             if pipeline == "times":
                 visits(at("rows.csv"), 2000, rng)
             else:
+                # What the runtimes do is tried at full length on the shipped pipeline; here are the other operators.
+                n = n_rows if pipeline == "customer_segmentation" else n_rows // 5
+                ours("-q", "sample", "customers", "--rows", str(n), "--seed", "99", "-o", "plain.csv")
                 dirty(at("plain.csv"), at("rows.csv"), cuts, rng)
             table, frame = read(at("rows.csv")), pd.read_csv(at("rows.csv"))
             for stage in stages:
-                ours("-q", "predict", "rows.csv", "--stage", stage, "-o", "answers.csv")
+                ours("-q", "predict", "rows.csv", "--stage", stage, "--on-error", "null", "-o", "answers.csv")
                 expected = answers(at("answers.csv"))
                 verified = ("--verify", "--python", sys.executable)
-                ours("export", "--format", "onnx", "--stage", stage, "-o", f"{stage}.onnx", *verified)
+                ours("-q", "export", "--format", "onnx", "--stage", stage, "-o", f"{stage}.onnx", *verified)
                 onnx(at(f"{stage}.onnx"), table, expected)
-                ours("export", "--format", "bundle", "--stage", stage, "-o", f"{stage}.tar")
-                ours("-q", "predict", "rows.csv", "--bundle", f"{stage}.tar", "-o", "bundle.csv")
+                ours("-q", "export", "--format", "bundle", "--stage", stage, "-o", f"{stage}.tar")
+                ours("-q", "predict", "rows.csv", "--bundle", f"{stage}.tar", "--on-error", "null", "-o", "bundle.csv")
                 assert open(at("bundle.csv"), "rb").read() == open(at("answers.csv"), "rb").read(), f"{stage}: the bundle"
                 if stage in ("forest", "xgboost", "logistic", "two", "clock"):
-                    ours("export", "--format", "mlflow", "--stage", stage, "-o", f"{stage}-mlflow", *verified)
+                    ours("-q", "export", "--format", "mlflow", "--stage", stage, "-o", f"{stage}-mlflow", *verified)
                     mlflow_frame(at(f"{stage}-mlflow"), frame, expected)
                 if stage in ("xgboost", "scaled", "two"):
-                    ours("export", "--format", "xgboost", "--stage", stage, "-o", f"{stage}.json", *verified)
+                    ours("-q", "export", "--format", "xgboost", "--stage", stage, "-o", f"{stage}.json", *verified)
                 if stage == "xgboost":
                     ours("-q", "predict", "data/raw/customers.csv", "--stage", stage, "-o", "own.csv")
                     mlflow_serve(at(f"{stage}-mlflow"), answers(at("own.csv")))
