@@ -106,7 +106,7 @@ impl Columns {
     /// Makes a table of records. Names that are no columns are ignored, as files may have further columns too.
     ///
     /// # Errors
-    /// If a column that is read stands in none of them, or a value does not fit.
+    /// If a record lacks a column that is read, or a value does not fit.
     pub fn of_records(&self, scorer: &Scorer, records: &[Record<'_>]) -> Result<Table, Problem> {
         let width = self.list.len();
         let mut cells: Vec<Option<&Cell<'_>>> = vec![None; width * records.len()];
@@ -121,12 +121,20 @@ impl Columns {
                 }
             }
         }
-        let given: Vec<Option<&[Option<&Cell<'_>>]>> = (0..width)
-            .map(|column| {
-                let cells = &cells[column * n_rows..(column + 1) * n_rows];
-                cells.iter().any(Option::is_some).then_some(cells)
-            })
-            .collect();
+        let mut given: Vec<Option<&[Option<&Cell<'_>>]>> = Vec::with_capacity(width);
+        for (i, column) in self.list.iter().enumerate() {
+            let cells = &cells[i * n_rows..(i + 1) * n_rows];
+            let n_given = cells.iter().flatten().count();
+            if column.is_read && n_given > 0 && n_given < n_rows {
+                // Whether a record is answered must not depend on the others.
+                let row = cells.iter().position(Option::is_none).unwrap_or_default();
+                let name = &column.name;
+                return Err(Problem::unfit(format!(
+                    "column `{name}`, row {row}: it is missing; null says that there is no value"
+                )));
+            }
+            given.push((n_given > 0).then_some(cells));
+        }
         self.table(scorer, n_rows, &given)
     }
 

@@ -18,7 +18,7 @@ use super::{
     columns::Holds,
     loaded::{Answers, Loaded, value},
     problem::Problem,
-    tensors::{Elements, from_bytes, push_text},
+    tensors::{DATATYPES, Elements, from_bytes, push_text, unknown},
 };
 
 /// The header that tells how long the JSON before the bytes is.
@@ -174,6 +174,9 @@ fn elements<'a>(
             })?;
             *bytes = parts.1;
             from_bytes(&tensor.name, &tensor.datatype, parts.0)?
+        }
+        (None, Some(_)) if !DATATYPES.contains(&tensor.datatype.as_str()) => {
+            return Err(unknown(&tensor.name, &tensor.datatype));
         }
         (None, Some(data)) => data.0.clone(),
         _ => {

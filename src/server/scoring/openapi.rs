@@ -1,9 +1,14 @@
 //! The description of the interface for programs, OpenAPI 3.1, made of the run's own columns. It does not know how
 //! requests are answered.
 
+mod bodies;
+
 use serde_json::{Map, Value, json};
 
-use super::columns::{Column, Columns, Holds, LARGEST_INTEGER, LARGEST_NUMBER};
+use super::{
+    asked::ARROW_STREAM,
+    columns::{Column, Columns, Holds, LARGEST_INTEGER, LARGEST_NUMBER},
+};
 use crate::app::Scorer;
 
 /// Returns the document.
@@ -24,14 +29,17 @@ pub fn document(scorer: &Scorer, columns: &Columns, needs_token: bool) -> Value 
             "503": problem(name, "Too many requests wait; `Retry-After` says for how long"),
         })
     };
-    let with_answer = |mut responses: Value, answer: &str| {
+    let with_answer = |mut responses: Value, answer: &str, other: Option<&str>| {
         responses["200"] = json!({
             "description": "An answer for each row, in order",
             "content": { "application/json": { "schema": { "$ref": format!("#/components/schemas/{answer}") } } },
         });
+        if let Some(media) = other {
+            responses["200"]["content"][media] =
+                json!({ "schema": { "contentEncoding": "binary" } });
+        }
         responses
     };
-    let body = |schema: Value| json!({ "required": true, "content": { "application/json": { "schema": schema } } });
     let plain = |summary: &str, media: &str| {
         let mut responses = json!({
             "200": { "description": summary, "content": { media: { "schema": {} } } },
@@ -43,29 +51,29 @@ pub fn document(scorer: &Scorer, columns: &Columns, needs_token: bool) -> Value 
         json!({ "get": { "summary": summary, "responses": responses } })
     };
     let model = format!("/v2/models/{}", scorer.pipeline);
-    let record = json!({ "$ref": "#/components/schemas/Record" });
-    let records = json!({ "type": "array", "minItems": 1, "items": record });
-    let none = json!({ "type": "null" });
     let mut paths = Map::new();
     paths.insert(
         "/v1/predict".into(),
         json!({ "post": {
             "summary": "Assign customers to segments",
-            "requestBody": body(json!({ "anyOf": [record, records] })),
-            "responses": with_answer(refused("Problem"), "Answers"),
+            "requestBody": bodies::native(),
+            "responses": with_answer(refused("Problem"), "Answers", Some(ARROW_STREAM)),
         } }),
     );
     paths.insert(
         "/invocations".into(),
         json!({ "post": {
             "summary": "Assign customers to segments, in the manner of MLflow",
-            "requestBody": body(json!({ "oneOf": [
-                { "type": "object", "required": ["dataframe_records"],
-                  "properties": { "dataframe_records": records, "instances": none, "inputs": none, "dataframe_split": none } },
-                { "type": "object", "required": ["instances"],
-                  "properties": { "instances": records, "dataframe_records": none, "inputs": none, "dataframe_split": none } },
-            ] })),
-            "responses": with_answer(refused("MlflowProblem"), "Answers"),
+            "requestBody": bodies::mlflow(columns),
+            "responses": with_answer(refused("MlflowProblem"), "Answers", None),
+        } }),
+    );
+    paths.insert(
+        format!("{model}/infer"),
+        json!({ "post": {
+            "summary": "Assign customers to segments, in the manner of the Open Inference Protocol",
+            "requestBody": bodies::inference(columns, &outputs(scorer)),
+            "responses": with_answer(refused("InferenceProblem"), "Tensors", Some("application/octet-stream")),
         } }),
     );
     for (path, summary, media) in [
@@ -96,6 +104,14 @@ pub fn document(scorer: &Scorer, columns: &Columns, needs_token: bool) -> Value 
         document["security"] = json!([{ "token": [] }]);
     }
     document
+}
+
+/// Returns the names of what is answered for each row, but for the id.
+fn outputs(scorer: &Scorer) -> Vec<String> {
+    let classes = &scorer.classifier.classes;
+    let class = classes.target.is_some().then(|| "class".to_string());
+    let shares = classes.segments.iter().map(|segment| format!("p_{segment}"));
+    std::iter::once("segment".to_string()).chain(class).chain(shares).collect()
 }
 
 fn schemas(scorer: &Scorer, columns: &Columns) -> Value {
@@ -132,6 +148,26 @@ fn schemas(scorer: &Scorer, columns: &Columns) -> Value {
                            "properties": { "code": { "type": "string" }, "message": { "type": "string" } } },
                 "request_id": { "type": "string" },
             },
+        },
+        "Tensors": {
+            "type": "object",
+            "required": ["model_name", "model_version", "outputs"],
+            "properties": {
+                "id": { "type": "string" },
+                "model_name": { "const": scorer.pipeline },
+                "model_version": hash,
+                "outputs": { "type": "array", "items": {
+                    "type": "object",
+                    "required": ["name", "datatype", "shape"],
+                    "properties": { "name": { "enum": outputs(scorer) }, "datatype": { "type": "string" },
+                                    "shape": { "type": "array", "items": { "type": "integer" } }, "data": { "type": "array" } },
+                } },
+            },
+        },
+        "InferenceProblem": {
+            "type": "object",
+            "required": ["error"],
+            "properties": { "error": { "type": "string" } },
         },
         "MlflowProblem": {
             "type": "object",

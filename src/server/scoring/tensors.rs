@@ -9,6 +9,12 @@ use serde::{
 
 use super::{cell::Cell, problem::Problem};
 
+/// The types of elements.
+pub const DATATYPES: [&str; 12] = [
+    "BOOL", "INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64", "FP32",
+    "FP64", "BYTES",
+];
+
 /// The elements of a tensor in JSON, nested as they may be, in the order of rows.
 pub struct Elements<'a>(pub Vec<Cell<'a>>);
 
@@ -116,9 +122,7 @@ pub fn from_bytes<'a>(
         "FP32" => numbers!(f32, 4, |v| Cell::Float(f64::from(v))),
         "FP64" => numbers!(f64, 8, Cell::Float),
         "BYTES" => texts(name, bytes),
-        other => {
-            Err(Problem::unfit(format!("input `{name}`: there is no datatype `{other}` here")))
-        }
+        other => Err(unknown(name, other)),
     }
 }
 
@@ -139,6 +143,11 @@ fn texts<'a>(name: &str, mut bytes: &'a [u8]) -> Result<Vec<Cell<'a>>, Problem> 
         bytes = rest;
     }
     Ok(cells)
+}
+
+/// There is no such type of elements.
+pub fn unknown(name: &str, datatype: &str) -> Problem {
+    Problem::unfit(format!("input `{name}`: there is no datatype `{datatype}` here"))
 }
 
 fn not_whole(name: &str, datatype: &str) -> Problem {

@@ -26,7 +26,7 @@ fn records() -> Value {
     json!([
         { "id": "n1", "income": 10.5, "visits": 5, "color": "red" },
         { "id": "n2", "income": 50, "visits": 40.25, "color": "green" },
-        { "id": "n3", "visits": 12, "color": "blue", "further": [1, {}] },
+        { "id": "n3", "income": null, "visits": 12, "color": "blue", "further": [1, {}] },
         { "id": "n4", "income": 10, "visits": 0, "color": "red" },
         { "color": "violet", "visits": 12, "income": 90.1, "id": "n5" },
     ])
@@ -183,6 +183,15 @@ fn what_does_not_fit_is_told_in_the_manner_of_the_protocol() {
                            "message": "column `visits`, row 0: `many` is not a number up to 3.4e38" },
                 "request_id": request })
     );
+    let rows =
+        json!([{ "income": 1, "visits": 1, "color": "red" }, { "income": 1, "color": "red" }]);
+    let told = server.post("/v1/predict", rows.to_string()).expect(400).json();
+    let message = "column `visits`, row 1: it is missing; null says that there is no value";
+    assert_eq!(told["error"]["message"], message);
+    let tensor =
+        json!({ "inputs": [{ "name": "income", "datatype": "FP16", "shape": [1], "data": [1] }] });
+    let told = server.post("/v2/models/small/infer", tensor.to_string()).expect(400).json();
+    assert_eq!(told["error"], "input `income`: there is no datatype `FP16` here");
     let missing =
         server.post("/invocations", r#"{"dataframe_records": [{"income": 1}]}"#).expect(400).json();
     assert_eq!(missing["error_code"], "INVALID_PARAMETER_VALUE");
@@ -337,6 +346,15 @@ fn the_server_tells_what_it_is() {
     assert_eq!(model["inputs"][1], json!({ "name": "income", "datatype": "FP64", "shape": [-1] }));
     let openapi = server.get("/openapi.json").expect(200).json();
     assert_eq!(openapi["openapi"], "3.1.0");
+    let body = |path: &str| &openapi["paths"][path]["post"]["requestBody"]["content"];
+    let forms = body("/invocations")["application/json"]["schema"]["oneOf"].as_array().unwrap();
+    let forms: Vec<_> = forms.iter().map(|form| form["required"][0].as_str().unwrap()).collect();
+    assert_eq!(forms, ["dataframe_split", "dataframe_records", "instances", "inputs"]);
+    let tensors = &body("/v2/models/small/infer")["application/json"]["schema"];
+    let names = tensors["properties"]["inputs"]["prefixItems"].as_array().unwrap();
+    let names: Vec<_> = names.iter().map(|t| &t["properties"]["name"]["const"]).collect();
+    assert_eq!(names, ["income", "visits", "color"]);
+    assert!(body("/v1/predict")["application/vnd.apache.arrow.stream"].is_object());
     let record = &openapi["components"]["schemas"]["Record"];
     assert_eq!(record["required"], json!(["income", "visits", "color"]));
     assert_eq!(record["properties"]["color"]["anyOf"][0]["enum"], json!(["blue", "green", "red"]));
