@@ -139,6 +139,10 @@ impl Kind for EdaProfile {
         "Describe a table: figures of every column, histograms, correlations, alerts with advice, and a page"
     }
 
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
     fn params(&self) -> &'static [Param] {
         PARAMS
     }

@@ -48,6 +48,10 @@ impl Kind for TransformFit {
          encode, reduce; keep what was learnt as a model"
     }
 
+    fn takes_turns(&self) -> bool {
+        true
+    }
+
     fn params(&self) -> &'static [Param] {
         PARAMS
     }
