@@ -24,7 +24,7 @@ use crate::{
 const HEAD: &str = "MLmodel";
 const LOADER: &str = include_str!("mlflow/orchestrate_model.py");
 /// What the loader needs, with the first versions that have what it uses.
-const REQUIREMENTS: &[&str] = &["mlflow>=2.19", "numpy", "onnxruntime>=1.20", "pandas"];
+const REQUIREMENTS: &[&str] = &["mlflow>=2.19", "numpy", "onnxruntime>=1.21", "pandas"];
 const PYTHON: &str = "3.12";
 /// So many of the run's rows are in the example.
 const EXAMPLE_ROWS: usize = 5;

@@ -1,8 +1,9 @@
 """Asks exported models in the programs that they are for: `export.py ORCHESTRATE [ROWS]`.
 
-onnxruntime, mlflow and xgboost answer generated rows (100,000 if not told otherwise) in which values lie exactly on the thresholds of trees,
-are missing, or are levels that no run has seen; so does a bundle. Every answer is held against `orchestrate predict` on the same file:
-the same label, probabilities within 1e-6, and no answer where predict has none. It does not know how the models are made.
+onnxruntime, ONNX's reference implementation, mlflow and xgboost answer generated rows (100,000 if not told otherwise) in
+which values lie exactly on the thresholds of trees, are missing, or are levels that no run has seen; so does a bundle. Every
+answer is held against `orchestrate predict` on the same file: the same label, probabilities within 1e-6, and no answer where
+predict has none. It does not know how the models are made.
 """
 
 import csv
@@ -175,6 +176,14 @@ def onnx(path, table, expected):
     for n in (1, 7, 40):
         few_labels, *_, few = session.run(None, {name: values[-n:] for name, values in inputs.items()})
         assert (few_labels == labels[-n:]).all() and np.allclose(few, p[-n:], rtol=0, atol=1e-12, equal_nan=True), f"{path}: {n} rows alone"
+    # And somebody else's runtime, which is slow.
+    import onnx
+    from onnx.reference import ReferenceEvaluator
+
+    model = onnx.load(path)
+    onnx.checker.check_model(model, full_check=True)
+    told, *_, few = ReferenceEvaluator(model).run(None, {name: values[-40:] for name, values in inputs.items()})
+    same(f"onnx.reference {os.path.basename(path)}", told, few, (labels[-40:], p[-40:]))
 
 
 def mlflow_frame(folder, frame, expected):

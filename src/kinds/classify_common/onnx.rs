@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What the label of a row without an answer is.
-pub const NO_LABEL: i64 = -1;
+const NO_LABEL: i64 = -1;
 
 /// Answers of trees that are added up in one step: more take more memory a row, fewer more steps.
 const FOREST_STEP: usize = 16;
@@ -132,8 +132,12 @@ impl Ensemble {
             }
         }
         if next == first {
-            // A root must ask something: here both answers lead to the only leaf.
-            self.split(0, 0.0, [(true, first_leaf); 2], false);
+            // A root must ask something. Both answers lead to the only leaf, which is there twice: the reference
+            // implementation mistakes the place of one that two branches share.
+            let (target, value) = answer(0);
+            self.targets.push(target as i64);
+            self.answers.push(value);
+            self.split(0, 0.0, [(true, first_leaf), (true, first_leaf + 1)], false);
         }
     }
 
