@@ -227,7 +227,7 @@ impl Classifier {
         let model = match (head.algorithm.as_str(), head.rule.as_deref()) {
             ("forest", Some("<=")) => {
                 let trees = nodes::read_forest(table, &features, &head.classes.segments)?;
-                Model::Forest(Forest { trees, n_classes })
+                Model::Forest(Forest { trees, n_classes, ready: Default::default() })
             }
             ("xgboost", Some("<")) => {
                 return Err(damaged(

@@ -5,6 +5,9 @@
 //! `n_rows * max_features * depth`. Differs from scikit-learn in that a feature with more than
 //! 256 distinct values is cut into 256 bins first.
 
+mod ready;
+
+pub use self::ready::Ready;
 use crate::{
     ml::{
         Matrix,
@@ -52,7 +55,12 @@ pub struct Forest {
     pub trees: Vec<Tree>,
     /// Number of classes.
     pub n_classes: usize,
+    /// The trees in the form that answers many rows.
+    pub ready: Ready,
 }
+
+/// So many rows are worth laying the trees out for.
+const MANY_ROWS: usize = 256;
 
 /// How much purer each feature made the trees, as in scikit-learn's `feature_importances_`.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,7 +93,7 @@ pub fn fit(
     let grown = grown.into_iter().collect::<Result<Vec<_>, MlError>>()?;
     let (trees, decreases): (Vec<_>, Vec<_>) = grown.into_iter().unzip();
     let impurity = importance(&decreases, samples.x.n_cols());
-    Ok((Forest { trees, n_classes: samples.n_classes }, impurity))
+    Ok((Forest { trees, n_classes: samples.n_classes, ready: Ready::default() }, impurity))
 }
 
 impl Forest {
@@ -94,9 +102,22 @@ impl Forest {
     /// # Errors
     /// If cancelled.
     pub fn predict(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
-        let n_trees = self.trees.len() as f64;
+        let (n_trees, width) = (self.trees.len() as f64, x.n_cols());
+        let ready = match x.n_rows() {
+            MANY_ROWS.. if width > 0 => self.ready.get(&self.trees),
+            _ => &[],
+        };
         fill_rows(x.n_rows(), self.n_classes, work, |rows, out| {
-            for tree in &self.trees {
+            for (i, tree) in self.trees.iter().enumerate() {
+                if let Some(Some(steps)) = ready.get(i) {
+                    let values = &x.data()[rows.start * width..rows.end * width];
+                    steps.leaves(values, width, |row, leaf| {
+                        let sums = &mut out[row * self.n_classes..(row + 1) * self.n_classes];
+                        let shares = tree.leaf_values(leaf);
+                        sums.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share);
+                    });
+                    continue;
+                }
                 for (row, sums) in rows.clone().zip(out.chunks_exact_mut(self.n_classes)) {
                     let shares = tree.answer(x.row(row), Rule::AtMost);
                     sums.iter_mut().zip(shares).for_each(|(sum, share)| *sum += share);
@@ -301,6 +322,30 @@ mod tests {
             let found = forest.predict(x, &work).unwrap();
             close(found.data(), case.matrix("probabilities").data(), 1e-9, &case.name);
             close(&impurity.mean, &case.floats("importances"), 1e-9, &case.name);
+        }
+    }
+
+    /// Many rows are walked side by side, few one by one.
+    #[test]
+    fn many_rows_are_answered_as_one_by_one() {
+        let (mut x, y) = blobs(MANY_ROWS + 301, 3);
+        for (i, value) in x.data_mut().iter_mut().enumerate() {
+            match (i * 7919) % 17 {
+                0 => *value = f64::NAN,
+                1..6 => *value = value.round(),
+                _ => {}
+            }
+        }
+        let work = Work::alone(2);
+        let samples = Samples { x: &x, y: &y, n_classes: 3 };
+        for max_depth in [None, Some(0), Some(2)] {
+            let params = ForestParams { max_depth, ..params(9) };
+            let (forest, _) = fit(&samples, &params, &work).unwrap();
+            let together = forest.predict(&x, &work).unwrap();
+            for row in 0..x.n_rows() {
+                let alone = forest.predict(&x.select_rows(&[row]), &work).unwrap();
+                assert_eq!(alone.data(), together.row(row), "{max_depth:?}, {row}");
+            }
         }
     }
 
