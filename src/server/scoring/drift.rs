@@ -18,8 +18,9 @@ use crate::{
     stage::{error::StageError, work::Work},
 };
 
-/// Rows that may wait to be counted: what is left in half a second and costs a hundredth of a processor.
-const WAITING: usize = 2048;
+/// Rows that may wait to be counted, in half a second: enough to tell what has moved within minutes, and few beside what is
+/// answered, as rows that come one by one cost more to count than rows of a file.
+const WAITING: usize = 512;
 
 /// Watches the rows of one run.
 #[derive(Default)]
