@@ -299,7 +299,7 @@ fn shipped() -> (Folder, String) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let text = fs::read_to_string(here.join("pipelines/customer_segmentation.yaml")).unwrap();
     let text = text.replace("trees: 300", "trees: 10").replace("n_init: 10", "n_init: 1");
-    let text = text.replace("resamples: 10", "resamples: 1");
+    let text = text.replace("resamples: 5", "resamples: 1");
     let data = fs::read_to_string(here.join("data/raw/customers.csv")).unwrap();
     let rows: Vec<&str> = data.lines().take(151).collect();
     let folder = project(&text);
