@@ -10,6 +10,7 @@
 
 mod alone;
 mod blocks;
+mod columns;
 mod compiled;
 mod grow;
 mod histogram;
@@ -26,7 +27,7 @@ use crate::{
         classify::{
             Samples,
             bins::{Bins, Code},
-            boost::{grow::Ground, margins::Margins},
+            boost::{columns::Columns, grow::Ground, margins::Margins},
             fill_rows,
             penalty::Penalty,
             scores, softmax,
@@ -160,12 +161,12 @@ fn fit_binned<C: Code>(
     work: &Work,
 ) -> Result<Fit, MlError> {
     let bins = Bins::<C>::new(samples.x, params.max_bin, |v| f64::from(v as f32), work)?;
-    let quads = histogram::quads(&bins);
+    let columns = Columns::new(&bins);
     let weights = samples.class_weights(params.balanced);
     let base = base_scores(samples, &weights, params.base_score);
     let n_scores = base.len();
     let mut margins = Margins::new(samples, &weights, &base);
-    let ground = Ground { bins: &bins, quads: &quads, params, unit: margins.unit(), work };
+    let ground = Ground { bins: &bins, columns: &columns, params, unit: margins.unit(), work };
     let mut gains = vec![(0.0, 0_u32); samples.x.n_cols()];
     let mut booster = Booster {
         trees: Vec::new(),

@@ -8,6 +8,7 @@ use crate::{
             bins::{Bins, Code},
             boost::{
                 BoostParams, Told,
+                columns::Columns,
                 histogram::{Histograms, Pair, Small, minus, plus},
                 search::{Cut, Search},
             },
@@ -22,8 +23,7 @@ use crate::{
 /// What all trees of a fit are grown from.
 pub(super) struct Ground<'a, C> {
     pub bins: &'a Bins<C>,
-    /// See [`histogram::quads`](super::histogram::quads).
-    pub quads: &'a [Vec<[u8; 4]>],
+    pub columns: &'a Columns<'a, C>,
     pub params: &'a BoostParams,
     /// What one unit of a gradient is worth.
     pub unit: f64,
@@ -58,8 +58,8 @@ pub(super) fn tree<C: Code>(
 ) -> Result<Grown, MlError> {
     let Ground { bins, params, .. } = *ground;
     let features = Features::new(bins.features.len(), params, seed);
-    let histograms = Histograms::new(bins, ground.quads, &features.tree);
-    let grower = Grower { ground, gradients, features: &features.tree, histograms };
+    let histograms = Histograms::new(ground.columns, &features.tree);
+    let grower = Grower { ground, gradients, histograms };
     let (mut rows, mut others) = sampled_rows(gradients.len(), params.subsample, seed);
     let mut search = Search::new(&params.penalty, ground.unit);
     let mut growing = Growing::new(1);
@@ -152,7 +152,6 @@ fn sample(from: &[usize], share: f64, seed: u64, stream: u64) -> Vec<usize> {
 struct Grower<'a, C> {
     ground: &'a Ground<'a, C>,
     gradients: &'a [Small],
-    features: &'a [usize],
     histograms: Histograms<'a, C>,
 }
 
@@ -177,11 +176,10 @@ impl<C: Code> Grower<'_, C> {
         search: &mut Search<'_>,
     ) -> Option<(usize, Cut)> {
         let mut best: Option<(usize, Cut)> = None;
-        for (i, &feature) in self.features.iter().enumerate() {
-            if drawn.binary_search(&feature).is_err() {
-                continue;
-            }
-            let cut = search.best(self.histograms.of(&node.sums, i), node.sum);
+        for &feature in drawn {
+            let mut room = [[0; 2]; 3];
+            let sums = self.histograms.of(&node.sums, feature, node.sum, &mut room);
+            let cut = search.best(sums, node.sum);
             if let Some(cut) = cut
                 && best.is_none_or(|(_, b)| cut.gain > b.gain)
             {

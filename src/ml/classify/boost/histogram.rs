@@ -3,17 +3,17 @@
 //! Gradients are whole multiples of a power of two, so sums are exact: rows and threads may come in any order, a
 //! sibling is what is left of the parent without rounding, and equal splits stay equal.
 
-use crate::{
-    ml::classify::bins::{Bins, Code},
-    stage::work::Work,
-};
+use std::ops::Range;
+
+use super::columns::{Columns, Place};
+use crate::{ml::classify::bins::Code, stage::work::Work};
 
 /// First and second derivative of the loss in one row, in units of the fit.
 pub(super) type Small = [i32; 2];
 /// Sums of them.
 pub(super) type Pair = [i64; 2];
 
-/// Rows times features below which a histogram is not worth a second thread.
+/// Rows times columns below which a histogram is not worth a second thread.
 const WORTH_THREADS: usize = 1 << 18;
 
 /// Returns the sum of two pairs.
@@ -28,80 +28,90 @@ pub(super) fn minus(a: Pair, b: Pair) -> Pair {
     [a[0] - b[0], a[1] - b[1]]
 }
 
-/// The codes of four features side by side, row after row: one read serves four sums. Empty for wide codes.
-pub(super) fn quads<C: Code>(bins: &Bins<C>) -> Vec<Vec<[u8; 4]>> {
-    if C::LIMIT > u8::LIMIT {
-        return Vec::new();
-    }
-    let narrow = |code: C| code.index() as u8;
-    let quad = |four: &[_]| -> Vec<[u8; 4]> {
-        let four: &[crate::ml::classify::bins::Feature<C>] = four;
-        let codes = |row| [0, 1, 2, 3].map(|i: usize| narrow(four[i].codes[row]));
-        (0..four[0].codes.len()).map(codes).collect()
-    };
-    bins.features.chunks_exact(4).map(quad).collect()
-}
-
-/// Where the sums of a tree's features lie in one list: each has one a bin, then the missing rows'.
+/// Where the sums of a tree's columns lie in one list.
 pub(super) struct Histograms<'a, C> {
-    bins: &'a Bins<C>,
-    quads: &'a [Vec<[u8; 4]>],
-    features: &'a [usize],
-    /// Where each feature's sums start, and where the last one's end.
+    columns: &'a Columns<'a, C>,
+    /// Where each column's sums start, and where the last one's end; a column that is not asked for has none.
     starts: Vec<usize>,
+    /// Columns summed together: by fours where all are asked for.
+    tasks: Vec<Range<usize>>,
 }
 
 impl<'a, C: Code> Histograms<'a, C> {
-    /// Lays out the sums of `features`, ascending indices.
-    pub(super) fn new(bins: &'a Bins<C>, quads: &'a [Vec<[u8; 4]>], features: &'a [usize]) -> Self {
-        let all = features.len() == bins.features.len();
-        let mut starts = vec![0];
+    /// Lays out the sums of `features`.
+    pub(super) fn new(columns: &'a Columns<'a, C>, features: &[usize]) -> Self {
+        let mut is_asked = vec![false; columns.len()];
         for &feature in features {
-            let end = starts[starts.len() - 1] + bins.features[feature].n_bins() + 1;
-            starts.push(end);
+            let (Place::Own { column } | Place::Shared { column, .. }) = columns.place(feature);
+            is_asked[column] = true;
         }
-        Histograms { bins, quads: if all { quads } else { &[] }, features, starts }
+        let mut starts = vec![0];
+        for (column, &is_asked) in is_asked.iter().enumerate() {
+            let own = if is_asked { columns.n_codes(column) } else { 0 };
+            starts.push(starts[column] + own);
+        }
+        let fours = if is_asked.iter().all(|&is| is) { columns.quads().len() } else { 0 };
+        let ones = (4 * fours..columns.len()).filter(|&column| is_asked[column]);
+        let tasks = (0..fours).map(|i| 4 * i..4 * i + 4).chain(ones.map(|i| i..i + 1)).collect();
+        Histograms { columns, starts, tasks }
     }
 
-    /// Returns the part of `sums` that belongs to the `i`-th of the features.
-    pub(super) fn of<'s>(&self, sums: &'s [Pair], i: usize) -> &'s [Pair] {
-        &sums[self.starts[i]..self.starts[i + 1]]
+    /// Returns the sums of a feature, one a bin and the missing rows', of a node whose own sum is `total`. `room` is where
+    /// they are put together if they do not lie in `sums`.
+    pub(super) fn of<'s>(
+        &self,
+        sums: &'s [Pair],
+        feature: usize,
+        total: Pair,
+        room: &'s mut [Pair; 3],
+    ) -> &'s [Pair] {
+        match self.columns.place(feature) {
+            Place::Own { column } => &sums[self.starts[column]..self.starts[column + 1]],
+            Place::Shared { column, code, bin } => {
+                let set = sums[self.starts[column] + code];
+                *room = [minus(total, set), minus(total, set), [0; 2]];
+                room[bin] = set;
+                room
+            }
+        }
     }
 
     /// Sums the gradients of `rows`, one entry of `gradients` a row of the table.
     pub(super) fn sum(&self, rows: &[u32], gradients: &[Small], work: &Work) -> Vec<Pair> {
-        let own: Vec<Pair> =
-            rows.iter().map(|&row| gradients[row as usize].map(i64::from)).collect();
-        // Whole groups of four first, then what is left one by one.
-        let n_quads = self.quads.len();
-        let n_tasks = n_quads + self.features.len() - 4 * n_quads;
-        let task = |i: usize| {
-            let first = if i < n_quads { 4 * i } else { 3 * n_quads + i };
-            let last = if i < n_quads { first + 4 } else { first + 1 };
-            let start = self.starts[first];
-            let mut sums = vec![[0; 2]; self.starts[last] - start];
-            if i < n_quads {
-                let (a, rest) = sums.split_at_mut(self.starts[first + 1] - start);
-                let (b, rest) = rest.split_at_mut(self.starts[first + 2] - self.starts[first + 1]);
-                let (c, d) = rest.split_at_mut(self.starts[first + 3] - self.starts[first + 2]);
-                add_four(&self.quads[i], rows, &own, [a, b, c, d]);
-            } else {
-                add_one(&self.bins.features[self.features[first]].codes, rows, &own, &mut sums);
+        let own: Vec<Small> = rows.iter().map(|&row| gradients[row as usize]).collect();
+        let mut sums = vec![[0; 2]; self.starts[self.columns.len()]];
+        let mut rest = &mut sums[..];
+        let mut parts = Vec::new();
+        for task in &self.tasks {
+            let (part, after) = rest.split_at_mut(self.starts[task.end] - self.starts[task.start]);
+            parts.push(part);
+            rest = after;
+        }
+        let fill = |i: usize, part: &mut &mut [Pair]| {
+            let Range { start, end } = self.tasks[i];
+            if end == start + 1 {
+                add_one(self.columns.codes(start), rows, &own, part);
+                return;
             }
-            sums
+            let width = |column: usize| self.starts[column + 1] - self.starts[column];
+            let (a, rest) = part.split_at_mut(width(start));
+            let (b, rest) = rest.split_at_mut(width(start + 1));
+            let (c, d) = rest.split_at_mut(width(start + 2));
+            add_four(&self.columns.quads()[start / 4], rows, &own, [a, b, c, d]);
         };
-        let parts: Vec<Vec<Pair>> = if rows.len() * self.features.len() < WORTH_THREADS {
-            (0..n_tasks).map(task).collect()
+        if rows.len() * self.columns.len() < WORTH_THREADS {
+            parts.iter_mut().enumerate().for_each(|(i, part)| fill(i, part));
         } else {
-            work.pool.map(n_tasks, task)
-        };
-        parts.concat()
+            work.pool.map_mut(&mut parts, fill);
+        }
+        sums
     }
 }
 
-fn add_four(codes: &[[u8; 4]], rows: &[u32], own: &[Pair], sums: [&mut [Pair]; 4]) {
+fn add_four(codes: &[[u8; 4]], rows: &[u32], own: &[Small], sums: [&mut [Pair]; 4]) {
     let [a, b, c, d] = sums;
-    for (&row, &gradient) in rows.iter().zip(own) {
+    for (&row, gradient) in rows.iter().zip(own) {
+        let gradient = gradient.map(i64::from);
         let [i, j, k, l] = codes[row as usize].map(usize::from);
         a[i] = plus(a[i], gradient);
         b[j] = plus(b[j], gradient);
@@ -110,38 +120,64 @@ fn add_four(codes: &[[u8; 4]], rows: &[u32], own: &[Pair], sums: [&mut [Pair]; 4
     }
 }
 
-fn add_one<C: Code>(codes: &[C], rows: &[u32], own: &[Pair], sums: &mut [Pair]) {
-    for (&row, &gradient) in rows.iter().zip(own) {
+fn add_one<C: Code>(codes: &[C], rows: &[u32], own: &[Small], sums: &mut [Pair]) {
+    for (&row, gradient) in rows.iter().zip(own) {
         let i = codes[row as usize].index();
-        sums[i] = plus(sums[i], gradient);
+        sums[i] = plus(sums[i], gradient.map(i64::from));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ml::{Matrix, rng::Rng};
+    use crate::ml::{Matrix, classify::bins::Bins, rng::Rng};
 
+    /// Each way to count against adding up a feature's rows one by one.
     #[test]
-    fn fours_ones_and_parts_of_the_features_agree() {
+    fn sums_are_those_of_each_feature_alone() {
         let mut rng = Rng::new(8);
-        let value = |rng: &mut Rng| if rng.below(9) == 0 { f64::NAN } else { rng.normal() };
-        let x = Matrix::new(500, 6, (0..3000).map(|_| value(&mut rng)).collect());
+        let mut data = Vec::new();
+        for _ in 0..500 {
+            let level = rng.below(4);
+            data.extend((0..3).map(|i| f64::from(u8::from(i == level))));
+            data.extend((0..6).map(|_| {
+                let value = rng.normal();
+                if rng.below(9) == 0 { f64::NAN } else { value }
+            }));
+        }
+        let x = Matrix::new(500, 9, data);
         let gradients: Vec<Small> =
             (0..500).map(|_| [rng.below(100) as i32 - 50, rng.below(50) as i32]).collect();
-        let work = Work::alone(2);
-        let bins = Bins::<u8>::new(&x, 40, |v| v, &work).unwrap();
         let rows: Vec<u32> = (0..500).filter(|row| row % 3 > 0).collect();
-        let quads = quads(&bins);
-        let all: Vec<usize> = (0..6).collect();
-        let fast = Histograms::new(&bins, &quads, &all).sum(&rows, &gradients, &work);
-        assert_eq!(fast, Histograms::new(&bins, &[], &all).sum(&rows, &gradients, &work));
-        let some = Histograms::new(&bins, &quads, &[1, 4]);
-        let sums = some.sum(&rows, &gradients, &work);
-        let whole = Histograms::new(&bins, &quads, &all);
-        assert_eq!(some.of(&sums, 1), whole.of(&fast, 4));
-        let total =
-            rows.iter().fold([0; 2], |sum, &row| plus(sum, gradients[row as usize].map(i64::from)));
-        assert_eq!(whole.of(&fast, 2).iter().copied().fold([0; 2], plus), total);
+        sums_are_right(
+            &Bins::<u8>::new(&x, 40, |v| v, &Work::alone(1)).unwrap(),
+            &rows,
+            &gradients,
+        );
+        sums_are_right(
+            &Bins::<u16>::new(&x, 40, |v| v, &Work::alone(1)).unwrap(),
+            &rows,
+            &gradients,
+        );
+    }
+
+    fn sums_are_right<C: Code>(bins: &Bins<C>, rows: &[u32], gradients: &[Small]) {
+        let columns = Columns::new(bins);
+        assert_eq!(columns.len(), 7);
+        let add = |sum: Pair, row: &u32| plus(sum, gradients[*row as usize].map(i64::from));
+        let total = rows.iter().fold([0; 2], add);
+        for features in [&[0, 1, 2, 3, 4, 5, 6, 7, 8][..], &[1, 4], &[8]] {
+            let histograms = Histograms::new(&columns, features);
+            let sums = histograms.sum(rows, gradients, &Work::alone(2));
+            for &i in features {
+                let feature = &bins.features[i];
+                let mut expected = vec![[0; 2]; feature.n_bins() + 1];
+                for row in rows {
+                    let sum = &mut expected[feature.codes[*row as usize].index()];
+                    *sum = add(*sum, row);
+                }
+                assert_eq!(histograms.of(&sums, i, total, &mut [[0; 2]; 3]), expected, "{i}");
+            }
+        }
     }
 }

@@ -137,9 +137,9 @@ fn rows_that_a_tree_was_not_grown_on_find_their_leaf() {
     let bins = Bins::<u8>::new(&x, 20, |v| f64::from(v as f32), &work).unwrap();
     let mut margins = Margins::new(&samples, &[1.0; 3], &[0.0; 3]);
     margins.advance(&[], &work);
-    let quads = histogram::quads(&bins);
+    let columns = Columns::new(&bins);
     let ground =
-        Ground { bins: &bins, quads: &quads, params: &own, unit: margins.unit(), work: &work };
+        Ground { bins: &bins, columns: &columns, params: &own, unit: margins.unit(), work: &work };
     let grown = grow::tree(&ground, &margins.gradients(1), 5).unwrap();
     assert!(grown.tree.nodes().len() > 8);
     assert_eq!(grown.told.len(), grown.tree.nodes().len());
