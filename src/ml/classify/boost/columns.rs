@@ -17,7 +17,8 @@ pub(super) struct Columns<'a, C> {
     own: Vec<usize>,
     shared: Vec<Shared<C>>,
     places: Vec<Place>,
-    /// The codes of four columns side by side, row after row: one read serves four sums. Empty for wide codes.
+    /// The codes of four columns side by side, row after row: one read serves four sums. The last ones are filled up with
+    /// zeros. Empty for wide codes.
     quads: Vec<Vec<[u8; 4]>>,
 }
 
@@ -91,10 +92,16 @@ impl<'a, C: Code> Columns<'a, C> {
             return Vec::new();
         }
         let quad = |i: usize| -> Vec<[u8; 4]> {
-            let four = [0, 1, 2, 3].map(|j| self.codes(4 * i + j));
-            (0..four[0].len()).map(|row| four.map(|codes| codes[row].index() as u8)).collect()
+            let four =
+                [0, 1, 2, 3].map(|j| (4 * i + j < self.len()).then(|| self.codes(4 * i + j)));
+            let code = |codes: Option<&[C]>, row: usize| codes.map_or(0, |c| c[row].index() as u8);
+            (0..self.n_rows()).map(|row| four.map(|codes| code(codes, row))).collect()
         };
-        (0..self.len() / 4).map(quad).collect()
+        (0..self.len().div_ceil(4)).map(quad).collect()
+    }
+
+    fn n_rows(&self) -> usize {
+        self.bins.features.first().map_or(0, |feature| feature.codes.len())
     }
 
     /// Returns the number of columns.
@@ -123,7 +130,7 @@ impl<'a, C: Code> Columns<'a, C> {
         self.places[feature]
     }
 
-    /// Returns the codes of each four columns that stand side by side, from the first column on.
+    /// Returns the codes of all columns, four side by side; nothing for wide codes.
     pub(super) fn quads(&self) -> &[Vec<[u8; 4]>] {
         &self.quads
     }

@@ -33,7 +33,7 @@ pub(super) struct Histograms<'a, C> {
     columns: &'a Columns<'a, C>,
     /// Where each column's sums start, and where the last one's end; a column that is not asked for has none.
     starts: Vec<usize>,
-    /// Columns summed together: by fours where all are asked for.
+    /// Columns summed together.
     tasks: Vec<Range<usize>>,
 }
 
@@ -50,9 +50,9 @@ impl<'a, C: Code> Histograms<'a, C> {
             let own = if is_asked { columns.n_codes(column) } else { 0 };
             starts.push(starts[column] + own);
         }
-        let fours = if is_asked.iter().all(|&is| is) { columns.quads().len() } else { 0 };
-        let ones = (4 * fours..columns.len()).filter(|&column| is_asked[column]);
-        let tasks = (0..fours).map(|i| 4 * i..4 * i + 4).chain(ones.map(|i| i..i + 1)).collect();
+        let (n, together) = (columns.len(), if columns.quads().is_empty() { 1 } else { 4 });
+        let tasks = (0..n).step_by(together).map(|i| i..(i + together).min(n));
+        let tasks = tasks.filter(|task| is_asked[task.clone()].contains(&true)).collect();
         Histograms { columns, starts, tasks }
     }
 
@@ -78,7 +78,8 @@ impl<'a, C: Code> Histograms<'a, C> {
 
     /// Sums the gradients of `rows`, one entry of `gradients` a row of the table.
     pub(super) fn sum(&self, rows: &[u32], gradients: &[Small], work: &Work) -> Vec<Pair> {
-        let own: Vec<Small> = rows.iter().map(|&row| gradients[row as usize]).collect();
+        let own: Vec<Pair> =
+            rows.iter().map(|&row| gradients[row as usize].map(i64::from)).collect();
         let mut sums = vec![[0; 2]; self.starts[self.columns.len()]];
         let mut rest = &mut sums[..];
         let mut parts = Vec::new();
@@ -93,11 +94,16 @@ impl<'a, C: Code> Histograms<'a, C> {
                 add_one(self.columns.codes(start), rows, &own, part);
                 return;
             }
-            let width = |column: usize| self.starts[column + 1] - self.starts[column];
-            let (a, rest) = part.split_at_mut(width(start));
-            let (b, rest) = rest.split_at_mut(width(start + 1));
-            let (c, d) = rest.split_at_mut(width(start + 2));
-            add_four(&self.columns.quads()[start / 4], rows, &own, [a, b, c, d]);
+            let four = add_four(&self.columns.quads()[start / 4], rows, &own);
+            let mut rest = &mut part[..];
+            for (table, column) in four.iter().zip(start..end) {
+                let n_codes = self.starts[column + 1] - self.starts[column];
+                let (part, after) = rest.split_at_mut(n_codes);
+                // One more than a table holds where all codes are bins, and so no value is missing.
+                let n_codes = n_codes.min(table.len());
+                part[..n_codes].copy_from_slice(&table[..n_codes]);
+                rest = after;
+            }
         };
         if rows.len() * self.columns.len() < WORTH_THREADS {
             parts.iter_mut().enumerate().for_each(|(i, part)| fill(i, part));
@@ -108,22 +114,24 @@ impl<'a, C: Code> Histograms<'a, C> {
     }
 }
 
-fn add_four(codes: &[[u8; 4]], rows: &[u32], own: &[Small], sums: [&mut [Pair]; 4]) {
-    let [a, b, c, d] = sums;
-    for (&row, gradient) in rows.iter().zip(own) {
-        let gradient = gradient.map(i64::from);
+/// Sums four columns side by side, in tables of all codes there are, so that no code needs a check.
+fn add_four(codes: &[[u8; 4]], rows: &[u32], own: &[Pair]) -> [[Pair; u8::LIMIT]; 4] {
+    let mut tables = [[[0; 2]; u8::LIMIT]; 4];
+    let [a, b, c, d] = &mut tables;
+    for (&row, &gradient) in rows.iter().zip(own) {
         let [i, j, k, l] = codes[row as usize].map(usize::from);
         a[i] = plus(a[i], gradient);
         b[j] = plus(b[j], gradient);
         c[k] = plus(c[k], gradient);
         d[l] = plus(d[l], gradient);
     }
+    tables
 }
 
-fn add_one<C: Code>(codes: &[C], rows: &[u32], own: &[Small], sums: &mut [Pair]) {
-    for (&row, gradient) in rows.iter().zip(own) {
+fn add_one<C: Code>(codes: &[C], rows: &[u32], own: &[Pair], sums: &mut [Pair]) {
+    for (&row, &gradient) in rows.iter().zip(own) {
         let i = codes[row as usize].index();
-        sums[i] = plus(sums[i], gradient.map(i64::from));
+        sums[i] = plus(sums[i], gradient);
     }
 }
 
@@ -144,29 +152,29 @@ mod tests {
                 let value = rng.normal();
                 if rng.below(9) == 0 { f64::NAN } else { value }
             }));
+            data.push(rng.normal());
         }
-        let x = Matrix::new(500, 9, data);
+        let x = Matrix::new(500, 10, data);
         let gradients: Vec<Small> =
             (0..500).map(|_| [rng.below(100) as i32 - 50, rng.below(50) as i32]).collect();
         let rows: Vec<u32> = (0..500).filter(|row| row % 3 > 0).collect();
-        sums_are_right(
-            &Bins::<u8>::new(&x, 40, |v| v, &Work::alone(1)).unwrap(),
-            &rows,
-            &gradients,
-        );
-        sums_are_right(
-            &Bins::<u16>::new(&x, 40, |v| v, &Work::alone(1)).unwrap(),
-            &rows,
-            &gradients,
-        );
+        for max_bin in [40, 256] {
+            let work = Work::alone(1);
+            sums_are_right(&Bins::<u8>::new(&x, max_bin, |v| v, &work).unwrap(), &rows, &gradients);
+            sums_are_right(
+                &Bins::<u16>::new(&x, max_bin, |v| v, &work).unwrap(),
+                &rows,
+                &gradients,
+            );
+        }
     }
 
     fn sums_are_right<C: Code>(bins: &Bins<C>, rows: &[u32], gradients: &[Small]) {
         let columns = Columns::new(bins);
-        assert_eq!(columns.len(), 7);
+        assert_eq!(columns.len(), 8);
         let add = |sum: Pair, row: &u32| plus(sum, gradients[*row as usize].map(i64::from));
         let total = rows.iter().fold([0; 2], add);
-        for features in [&[0, 1, 2, 3, 4, 5, 6, 7, 8][..], &[1, 4], &[8]] {
+        for features in [&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9][..], &[1, 4], &[8]] {
             let histograms = Histograms::new(&columns, features);
             let sums = histograms.sum(rows, gradients, &Work::alone(2));
             for &i in features {
