@@ -7,6 +7,8 @@
 
 mod ready;
 
+use std::ops::Range;
+
 pub use self::ready::Ready;
 use crate::{
     ml::{
@@ -15,7 +17,7 @@ use crate::{
             Samples,
             bins::Bins,
             fill_rows,
-            gini::{Classes, Cut, Tally},
+            gini::{Cut, Drawn, TOGETHER, Tables, Tally},
             tree::{Growing, Place, Rule, Tree, partition},
         },
         error::MlError,
@@ -26,6 +28,9 @@ use crate::{
 
 /// Bins a feature is cut into at most.
 const MAX_BINS: usize = 256;
+
+/// The most classes.
+const MAX_CLASSES: usize = 1 << 16;
 
 /// How a forest is grown; names as in scikit-learn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -74,14 +79,19 @@ pub struct Impurity {
 /// Grows a forest. Each tree has random numbers of its own, so that trees can grow in any order.
 ///
 /// # Errors
-/// [`MlError::TooFew`] without rows, [`MlError::NotFinite`] for an infinite value, or if cancelled.
+/// [`MlError::TooFew`] without rows, [`MlError::NotFinite`] for an infinite value, [`MlError::Parameter`] for more
+/// than 65,536 classes, or if cancelled.
 pub fn fit(
     samples: &Samples<'_>,
     params: &ForestParams,
     work: &Work,
 ) -> Result<(Forest, Impurity), MlError> {
     samples.check()?;
-    let bins = Bins::<u16>::new(samples.x, MAX_BINS, |v| v, work)?;
+    if samples.n_classes > MAX_CLASSES {
+        let why = format!("{} classes, more than {MAX_CLASSES}", samples.n_classes);
+        return Err(MlError::Parameter { name: "target", why });
+    }
+    let bins = Bins::<u8>::new(samples.x, MAX_BINS, |v| v, work)?;
     let weights = samples.class_weights(params.balanced);
     let grown = work.pool.map(params.n_trees, |i| {
         work.check()?;
@@ -128,37 +138,35 @@ impl Forest {
     }
 }
 
-/// A node that waits to be split: its rows and its place.
+/// A node that waits to be split: its rows, what they count by class, and its place.
 struct Waiting {
     start: usize,
     end: usize,
+    totals: Vec<u32>,
     depth: usize,
     place: Place,
 }
 
 fn grow(
     samples: &Samples<'_>,
-    bins: &Bins<u16>,
+    bins: &Bins<u8>,
     weights: &[f64],
     params: &ForestParams,
     mut rng: Rng,
 ) -> Result<(Tree, Vec<f64>), MlError> {
-    let copies = draw(samples.y.len(), params.bootstrap, &mut rng);
-    let classes = Classes { y: samples.y, copies: &copies, weights };
-    let mut rows: Vec<u32> =
-        (0..copies.len() as u32).filter(|&row| copies[row as usize] > 0).collect();
+    let mut rows = draw(samples.y, params.bootstrap, &mut rng);
+    let totals = count(&rows, samples.n_classes);
     let mut growing = Growing::new(samples.n_classes);
     let mut decreases = vec![0.0; bins.features.len()];
-    let mut search = Search::new(bins, params);
+    let mut search = Search::new(bins, params, weights);
     let mut scratch = Vec::new();
-    let mut waiting = vec![Waiting { start: 0, end: rows.len(), depth: 0, place: None }];
-    while let Some(Waiting { start, end, depth, place }) = waiting.pop() {
+    let mut waiting = vec![Waiting { start: 0, end: rows.len(), totals, depth: 0, place: None }];
+    while let Some(Waiting { start, end, totals, depth, place }) = waiting.pop() {
         let node = &mut rows[start..end];
-        let totals = totals(node, &classes);
         let may_split = params.max_depth.is_none_or(|max| depth < max)
             && node.len() >= params.min_samples_split
             && totals.iter().filter(|&&c| c > 0).count() > 1;
-        let found = if may_split { search.best(node, &totals, &classes, &mut rng) } else { None };
+        let found = if may_split { search.best(node, &totals, &mut rng) } else { None };
         let Some((feature, cut)) = found else {
             growing.leaf(place, shares(&totals, weights));
             continue;
@@ -166,36 +174,52 @@ fn grow(
         decreases[feature] += cut.purity - purity_of(&totals, weights);
         let codes = &bins.features[feature].codes;
         let missing = bins.features[feature].n_bins();
-        let n_left = partition(node, &mut scratch, |row| match codes[row as usize] {
-            code if usize::from(code) == missing => cut.missing_left,
-            code => code <= cut.bin,
+        let n_left = partition(node, &mut scratch, |drawn| {
+            let code = codes[drawn.row as usize];
+            let is_missing = usize::from(code) == missing;
+            (is_missing & cut.missing_left) | (!is_missing & (u16::from(code) <= cut.bin))
         });
+        // Only the smaller side is counted; the other is what is left.
+        let (left, right) = node.split_at(n_left);
+        let left_is_smaller = left.len() <= right.len();
+        let small = count(if left_is_smaller { left } else { right }, totals.len());
+        let large = totals.iter().zip(&small).map(|(all, s)| all - s).collect();
+        let (of_left, of_right) = if left_is_smaller { (small, large) } else { (large, small) };
         let parent = growing.split(place, feature, cut.threshold, cut.missing_left);
         let (middle, depth) = (start + n_left, depth + 1);
         // The left child is taken up first, so that nodes come in preorder.
-        waiting.push(Waiting { start: middle, end, depth, place: Some((parent, false)) });
-        waiting.push(Waiting { start, end: middle, depth, place: Some((parent, true)) });
+        let mut child = |rows: Range<usize>, totals, is_left| {
+            let Range { start, end } = rows;
+            waiting.push(Waiting { start, end, totals, depth, place: Some((parent, is_left)) });
+        };
+        child(middle..end, of_right, false);
+        child(start..middle, of_left, true);
     }
     Ok((growing.finish(bins.features.len())?, decreases))
 }
 
-/// Returns how often each row is in a tree's sample.
-fn draw(n_rows: usize, bootstrap: bool, rng: &mut Rng) -> Vec<u32> {
-    if !bootstrap {
-        return vec![1; n_rows];
+/// Returns a tree's sample: each row that is in it, ascending.
+fn draw(y: &[u32], bootstrap: bool, rng: &mut Rng) -> Vec<Drawn> {
+    let mut copies = vec![u32::from(!bootstrap); y.len()];
+    if bootstrap {
+        (0..y.len()).for_each(|_| copies[rng.below(y.len())] += 1);
     }
-    let mut copies = vec![0; n_rows];
-    for _ in 0..n_rows {
-        copies[rng.below(n_rows)] += 1;
+    let mut rows = Vec::with_capacity(y.len());
+    for ((row, &class), mut left) in (0..).zip(y).zip(copies) {
+        while left > 0 {
+            // A row that was drawn more often than its field holds stands twice.
+            let copies = u16::try_from(left).unwrap_or(u16::MAX);
+            rows.push(Drawn { row, class: class as u16, copies });
+            left -= u32::from(copies);
+        }
     }
-    copies
+    rows
 }
 
-fn totals(rows: &[u32], classes: &Classes<'_>) -> Vec<u32> {
-    let mut totals = vec![0; classes.weights.len()];
-    for &row in rows {
-        totals[classes.y[row as usize] as usize] += classes.copies[row as usize];
-    }
+/// Returns what rows count by class.
+fn count(rows: &[Drawn], n_classes: usize) -> Vec<u32> {
+    let mut totals = vec![0; n_classes];
+    rows.iter().for_each(|drawn| totals[usize::from(drawn.class)] += u32::from(drawn.copies));
     totals
 }
 
@@ -217,48 +241,51 @@ fn purity_of(totals: &[u32], weights: &[f64]) -> f64 {
 
 /// The search for a node's split, with buffers that live as long as the tree grows.
 struct Search<'a> {
-    bins: &'a Bins<u16>,
+    bins: &'a Bins<u8>,
     params: &'a ForestParams,
+    weights: &'a [f64],
     order: Vec<usize>,
+    tables: Tables,
     tally: Tally,
 }
 
 impl<'a> Search<'a> {
-    fn new(bins: &'a Bins<u16>, params: &'a ForestParams) -> Search<'a> {
+    fn new(bins: &'a Bins<u8>, params: &'a ForestParams, weights: &'a [f64]) -> Search<'a> {
         let order = (0..bins.features.len()).collect();
-        Search { bins, params, order, tally: Tally::default() }
+        Search { bins, params, weights, order, tables: Tables::default(), tally: Tally::default() }
     }
 
     /// Returns the best split among randomly drawn features; of equal ones the first drawn. Draws go
     /// on past `max_features` until one feature is not constant, as in scikit-learn.
-    fn best(
-        &mut self,
-        rows: &[u32],
-        totals: &[u32],
-        classes: &Classes<'_>,
-        rng: &mut Rng,
-    ) -> Option<(usize, Cut)> {
+    fn best(&mut self, rows: &[Drawn], totals: &[u32], rng: &mut Rng) -> Option<(usize, Cut)> {
         let mut best: Option<(usize, Cut)> = None;
-        let mut n_constant = 0;
-        for drawn in 0..self.order.len() {
-            if drawn >= self.params.max_features && n_constant < drawn {
-                break;
+        let (n_features, n_classes) = (self.order.len(), self.weights.len());
+        let (mut n_drawn, mut n_constant) = (0, 0);
+        while n_drawn < n_features && (n_drawn < self.params.max_features || n_constant == n_drawn)
+        {
+            let first = n_drawn;
+            let wanted = self.params.max_features.saturating_sub(first).clamp(1, TOGETHER);
+            while n_drawn < n_features.min(first + wanted) {
+                let pick = n_drawn + rng.below(n_features - n_drawn);
+                self.order.swap(n_drawn, pick);
+                n_drawn += 1;
             }
-            let pick = drawn + rng.below(self.order.len() - drawn);
-            self.order.swap(drawn, pick);
-            let index = self.order[drawn];
-            let feature = &self.bins.features[index];
-            self.tally.count(feature, rows, classes);
-            if self.tally.is_constant() {
-                n_constant += 1;
-                continue;
-            }
-            let min_rows = self.params.min_samples_leaf;
-            let cut = self.tally.best_cut(feature, totals, classes.weights, min_rows);
-            if let Some(cut) = cut
-                && best.is_none_or(|(_, b)| cut.purity > b.purity)
-            {
-                best = Some((index, cut));
+            let indices = &self.order[first..n_drawn];
+            let features: Vec<_> = indices.iter().map(|&i| &self.bins.features[i]).collect();
+            self.tables.count(&features, rows, n_classes);
+            for (i, (&index, feature)) in indices.iter().zip(features).enumerate() {
+                self.tally.take(&mut self.tables, i, feature.n_bins(), n_classes);
+                if self.tally.is_constant() {
+                    n_constant += 1;
+                    continue;
+                }
+                let min_rows = self.params.min_samples_leaf;
+                let cut = self.tally.best_cut(feature, totals, self.weights, min_rows);
+                if let Some(cut) = cut
+                    && best.is_none_or(|(_, b)| cut.purity > b.purity)
+                {
+                    best = Some((index, cut));
+                }
             }
         }
         best

@@ -1,22 +1,37 @@
 //! The best split of a node of a classification tree, by Gini impurity.
 //! It does not know how features are drawn or trees are walked.
 
-use crate::ml::classify::bins::Feature;
+use crate::ml::classify::bins::{Code, Feature};
 
-/// The classes of a training set's rows, and what each counts.
-#[derive(Clone, Copy, Debug)]
-pub struct Classes<'a> {
-    /// The class of each row.
-    pub y: &'a [u32],
-    /// How often each row was drawn into the tree's sample.
-    pub copies: &'a [u32],
-    /// The weight of each class.
-    pub weights: &'a [f64],
+/// Rows from which a look at every bin costs less than to mark those that rows are in.
+const MANY_ROWS: usize = 512;
+
+/// A row of a tree's sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Drawn {
+    /// The row.
+    pub row: u32,
+    /// Its class.
+    pub class: u16,
+    /// How often it was drawn.
+    pub copies: u16,
 }
 
-/// Class counts by bin of one feature, over the rows of one node; empty bins are left out.
+/// Features counted together: what one waits for in its table, the others do not.
+pub const TOGETHER: usize = 3;
+
+/// Class counts by bin of some features, over the rows of one node.
 ///
 /// Counts are whole numbers, so the order of rows cannot matter. The buffers are kept between nodes.
+#[derive(Debug, Default)]
+pub struct Tables {
+    /// For each feature, code and class, copies times 2^32 plus rows; zeros once taken.
+    counts: [Vec<u64>; TOGETHER],
+    /// A bit for each code that some row has.
+    present: [[u64; 4]; TOGETHER],
+}
+
+/// Class counts by bin of one feature; empty bins are left out.
 #[derive(Debug, Default)]
 pub struct Tally {
     bins: Vec<u16>,
@@ -24,9 +39,6 @@ pub struct Tally {
     rows: Vec<u32>,
     missing: Vec<u32>,
     missing_rows: u32,
-    dense_counts: Vec<u32>,
-    dense_rows: Vec<u32>,
-    pairs: Vec<(u16, u32)>,
 }
 
 /// How to split a node on one feature.
@@ -42,77 +54,89 @@ pub struct Cut {
     pub purity: f64,
 }
 
+impl Tables {
+    /// Counts `n_classes` classes of rows by each of some features, [`TOGETHER`] at the most.
+    pub fn count(&mut self, features: &[&Feature<u8>], rows: &[Drawn], n_classes: usize) {
+        match *features {
+            [a] => self.count_each([a], rows, n_classes),
+            [a, b] => self.count_each([a, b], rows, n_classes),
+            [a, b, c] => self.count_each([a, b, c], rows, n_classes),
+            _ => {}
+        }
+    }
+
+    fn count_each<const N: usize>(
+        &mut self,
+        features: [&Feature<u8>; N],
+        rows: &[Drawn],
+        n_classes: usize,
+    ) {
+        let size = u8::LIMIT * n_classes;
+        self.counts.iter_mut().for_each(|counts| counts.resize(size, 0));
+        self.present = Default::default();
+        let (present, [a, b, c]) = (&mut self.present, &mut self.counts);
+        let counts = [&mut a[..size], &mut b[..size], &mut c[..size]];
+        let codes = features.map(|feature| &feature.codes[..]);
+        if rows.len() < MANY_ROWS {
+            for drawn in rows {
+                for i in 0..N {
+                    let code = codes[i][drawn.row as usize];
+                    counts[i][drawn.place(code, n_classes)] += drawn.count();
+                    present[i][usize::from(code / 64)] |= 1 << (code % 64);
+                }
+            }
+            return;
+        }
+        for drawn in rows {
+            for i in 0..N {
+                let code = codes[i][drawn.row as usize];
+                counts[i][drawn.place(code, n_classes)] += drawn.count();
+            }
+        }
+        for i in 0..N {
+            for (code, counts) in counts[i].chunks_exact(n_classes).enumerate() {
+                let is_present = counts.iter().any(|&c| c > 0);
+                present[i][code / 64] |= u64::from(is_present) << (code % 64);
+            }
+        }
+    }
+}
+
+impl Drawn {
+    fn place(&self, code: u8, n_classes: usize) -> usize {
+        usize::from(code) * n_classes + usize::from(self.class)
+    }
+
+    fn count(&self) -> u64 {
+        (u64::from(self.copies) << 32) + 1
+    }
+}
+
 impl Tally {
-    /// Counts the classes of `rows`.
-    pub fn count(&mut self, feature: &Feature<u16>, rows: &[u32], classes: &Classes<'_>) {
-        let k = classes.weights.len();
+    /// Takes the counts of the `i`-th of the features, which has `n_bins` bins, out of the tables.
+    pub fn take(&mut self, tables: &mut Tables, i: usize, n_bins: usize, n_classes: usize) {
         self.bins.clear();
         self.counts.clear();
         self.rows.clear();
         self.missing.clear();
-        self.missing.resize(k, 0);
+        self.missing.resize(n_classes, 0);
         self.missing_rows = 0;
-        // Clearing a table of all bins costs more than sorting when there are fewer rows than bins.
-        if rows.len() * 2 < feature.n_bins() {
-            self.count_by_sorting(feature, rows, classes, k);
-        } else {
-            self.count_by_table(feature, rows, classes, k);
-        }
-    }
-
-    fn count_by_table(
-        &mut self,
-        feature: &Feature<u16>,
-        rows: &[u32],
-        classes: &Classes<'_>,
-        k: usize,
-    ) {
-        let n_bins = feature.n_bins();
-        self.dense_counts.clear();
-        self.dense_counts.resize((n_bins + 1) * k, 0);
-        self.dense_rows.clear();
-        self.dense_rows.resize(n_bins + 1, 0);
-        for &row in rows {
-            let row = row as usize;
-            let bin = usize::from(feature.codes[row]);
-            self.dense_counts[bin * k + classes.y[row] as usize] += classes.copies[row];
-            self.dense_rows[bin] += 1;
-        }
-        for bin in 0..n_bins {
-            if self.dense_rows[bin] > 0 {
-                self.bins.push(bin as u16);
-                self.rows.push(self.dense_rows[bin]);
-                self.counts.extend_from_slice(&self.dense_counts[bin * k..(bin + 1) * k]);
-            }
-        }
-        self.missing.copy_from_slice(&self.dense_counts[n_bins * k..]);
-        self.missing_rows = self.dense_rows[n_bins];
-    }
-
-    fn count_by_sorting(
-        &mut self,
-        feature: &Feature<u16>,
-        rows: &[u32],
-        classes: &Classes<'_>,
-        k: usize,
-    ) {
-        self.pairs.clear();
-        self.pairs.extend(rows.iter().map(|&row| (feature.codes[row as usize], row)));
-        self.pairs.sort_unstable();
-        for group in self.pairs.chunk_by(|a, b| a.0 == b.0) {
-            let is_missing = usize::from(group[0].0) == feature.n_bins();
-            let counts = if is_missing {
-                self.missing_rows = group.len() as u32;
-                &mut self.missing[..]
-            } else {
-                self.bins.push(group[0].0);
-                self.rows.push(group.len() as u32);
-                let start = self.counts.len();
-                self.counts.resize(start + k, 0);
-                &mut self.counts[start..]
-            };
-            for &(_, row) in group {
-                counts[classes.y[row as usize] as usize] += classes.copies[row as usize];
+        for (first, mut left) in (0..).step_by(64).zip(tables.present[i]) {
+            while left != 0 {
+                let code = first + left.trailing_zeros() as usize;
+                left &= left - 1;
+                let own = &mut tables.counts[i][code * n_classes..(code + 1) * n_classes];
+                let n_rows = own.iter().map(|&c| c as u32).sum();
+                let copies = own.iter().map(|&c| (c >> 32) as u32);
+                if code == n_bins {
+                    self.missing_rows = n_rows;
+                    self.missing.iter_mut().zip(copies).for_each(|(all, c)| *all = c);
+                } else {
+                    self.bins.push(code as u16);
+                    self.rows.push(n_rows);
+                    self.counts.extend(copies);
+                }
+                own.fill(0);
             }
         }
     }
@@ -127,7 +151,7 @@ impl Tally {
     /// class counts.
     pub fn best_cut(
         &self,
-        feature: &Feature<u16>,
+        feature: &Feature<u8>,
         totals: &[u32],
         weights: &[f64],
         min_rows: usize,
@@ -184,7 +208,7 @@ impl Tally {
     }
 
     /// Half way to the next value that the node has, as in scikit-learn.
-    fn threshold(&self, feature: &Feature<u16>, at: usize) -> f64 {
+    fn threshold(&self, feature: &Feature<u8>, at: usize) -> f64 {
         let below = feature.upper[usize::from(self.bins[at])];
         let Some(&next) = self.bins.get(at + 1) else { return f64::INFINITY };
         let above = feature.lower[usize::from(next)];
@@ -213,39 +237,68 @@ mod tests {
         stage::work::Work,
     };
 
-    fn feature(values: &[f64]) -> Feature<u16> {
+    fn feature(values: &[f64]) -> Feature<u8> {
         let x = Matrix::new(values.len(), 1, values.to_vec());
         Bins::new(&x, 256, |v| v, &Work::alone(1)).unwrap().features.remove(0)
+    }
+
+    fn drawn(y: &[u16], copies: &[u16]) -> Vec<Drawn> {
+        let all = (0..).zip(y.iter().zip(copies));
+        all.map(|(row, (&class, &copies))| Drawn { row, class, copies }).collect()
     }
 
     #[test]
     fn the_split_by_hand() {
         // Values 1 2 4 9 of classes 0 0 1 1: pure when cut half way between 2 and 4.
         let feature = feature(&[1.0, 2.0, 4.0, 9.0]);
-        let classes = Classes { y: &[0, 0, 1, 1], copies: &[1; 4], weights: &[1.0, 1.0] };
-        let mut tally = Tally::default();
-        tally.count(&feature, &[0, 1, 2, 3], &classes);
-        let cut = tally.best_cut(&feature, &[2, 2], classes.weights, 1).unwrap();
+        let (mut tables, mut tally) = (Tables::default(), Tally::default());
+        tables.count(&[&feature], &drawn(&[0, 0, 1, 1], &[1; 4]), 2);
+        tally.take(&mut tables, 0, feature.n_bins(), 2);
+        let cut = tally.best_cut(&feature, &[2, 2], &[1.0; 2], 1).unwrap();
         assert_eq!(cut, Cut { bin: 1, threshold: 3.0, missing_left: false, purity: 4.0 });
-        assert_eq!(tally.best_cut(&feature, &[2, 2], classes.weights, 3), None);
+        assert_eq!(tally.best_cut(&feature, &[2, 2], &[1.0; 2], 3), None);
     }
 
+    /// Few rows and many, alone and together, after whatever an earlier node left behind.
     #[test]
-    fn sorting_and_counting_agree() {
+    fn all_ways_to_count_agree() {
         let mut rng = Rng::new(5);
-        let values: Vec<f64> =
-            (0..400).map(|_| if rng.below(9) == 0 { f64::NAN } else { rng.normal() }).collect();
-        let feature = feature(&values);
-        let y: Vec<u32> = (0..400).map(|_| rng.below(3) as u32).collect();
-        let copies: Vec<u32> = (0..400).map(|_| 1 + rng.below(3) as u32).collect();
-        let classes = Classes { y: &y, copies: &copies, weights: &[1.0; 3] };
-        let rows: Vec<u32> = (0..100).map(|i| i * 4).collect();
-        let (mut a, mut b) = (Tally::default(), Tally::default());
-        a.missing.resize(3, 0);
-        b.missing.resize(3, 0);
-        a.count_by_sorting(&feature, &rows, &classes, 3);
-        b.count_by_table(&feature, &rows, &classes, 3);
-        assert_eq!((&a.bins, &a.counts, &a.rows), (&b.bins, &b.counts, &b.rows));
-        assert_eq!((&a.missing, a.missing_rows), (&b.missing, b.missing_rows));
+        let n = MANY_ROWS + 88;
+        let mut values = || -> Vec<f64> {
+            (0..n).map(|_| if rng.below(9) == 0 { f64::NAN } else { rng.normal() }).collect()
+        };
+        let features = [feature(&values()), feature(&values()), feature(&values())];
+        let y: Vec<u16> = (0..n).map(|_| rng.below(3) as u16).collect();
+        let copies: Vec<u16> = (0..n).map(|_| 1 + rng.below(3) as u16).collect();
+        let rows = drawn(&y, &copies);
+        let (mut tables, mut tally) = (Tables::default(), Tally::default());
+        for (n_rows, n_features) in [(n, 1), (100, 3), (1, 2), (n, 3), (MANY_ROWS, 2), (511, 1)] {
+            let own: Vec<&Feature<u8>> = features[..n_features].iter().collect();
+            tables.count(&own, &rows[..n_rows], 3);
+            for (i, feature) in own.into_iter().enumerate() {
+                tally.take(&mut tables, i, feature.n_bins(), 3);
+                are_right(&tally, feature, &rows[..n_rows]);
+            }
+        }
+    }
+
+    fn are_right(tally: &Tally, feature: &Feature<u8>, rows: &[Drawn]) {
+        let mut at = 0;
+        for code in 0..=feature.n_bins() {
+            let own = rows.iter().filter(|d| usize::from(feature.codes[d.row as usize]) == code);
+            let (mut counts, mut n_rows) = ([0; 3], 0);
+            for row in own {
+                counts[usize::from(row.class)] += u32::from(row.copies);
+                n_rows += 1;
+            }
+            if code == feature.n_bins() {
+                assert_eq!((&tally.missing[..], tally.missing_rows), (&counts[..], n_rows));
+            } else if n_rows > 0 {
+                assert_eq!((tally.bins[at], tally.rows[at]), (code as u16, n_rows));
+                assert_eq!(tally.counts[3 * at..3 * at + 3], counts);
+                at += 1;
+            }
+        }
+        assert_eq!(tally.bins.len(), at);
     }
 }

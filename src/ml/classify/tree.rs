@@ -164,13 +164,14 @@ impl Growing {
 /// Moves the rows of a node so that those that go left stand first, each side in its old order;
 /// returns how many went left. Every row is written to both sides and one side forgets it: which way rows go is
 /// what a processor cannot guess, so there is no branch.
-pub(crate) fn partition(
-    rows: &mut [u32],
-    scratch: &mut Vec<u32>,
-    goes_left: impl Fn(u32) -> bool,
+pub(crate) fn partition<T: Copy>(
+    rows: &mut [T],
+    scratch: &mut Vec<T>,
+    goes_left: impl Fn(T) -> bool,
 ) -> usize {
+    let Some(&any) = rows.first() else { return 0 };
     if scratch.len() < rows.len() {
-        scratch.resize(rows.len(), 0);
+        scratch.resize(rows.len(), any);
     }
     let (mut n_left, mut n_right) = (0, 0);
     for i in 0..rows.len() {

@@ -65,8 +65,8 @@ pub(super) fn tree<C: Code>(
     let mut growing = Growing::new(1);
     let mut step = vec![0.0; gradients.len()];
     let mut told = Vec::new();
-    let mut scratch = Vec::new();
-    let mut waiting = vec![grower.root(&rows, others.len())];
+    let (mut scratch, mut own) = (Vec::new(), Vec::new());
+    let mut waiting = vec![grower.root(&rows, others.len(), &mut own)];
     let mut n_nodes = 0;
     while let Some(node) = waiting.pop() {
         let may_split = grower.may_split(node.depth);
@@ -75,8 +75,7 @@ pub(super) fn tree<C: Code>(
         let cover = search.cover(node.sum);
         let found = if may_split { grower.best(&node, &drawn, &mut search) } else { None };
         let Some((feature, cut)) = found else {
-            // XGBoost keeps single precision, and what is exported must answer alike.
-            let value = (params.eta * search.leaf_value(node.sum)) as f32;
+            let value = grower.leaf(&search, node.sum);
             growing.leaf(node.place, [f64::from(value)]);
             told.push(Told { gain: 0.0, cover });
             rows[node.drawn].iter().for_each(|&row| step[row as usize] = value);
@@ -85,20 +84,36 @@ pub(super) fn tree<C: Code>(
         };
         told.push(Told { gain: cut.gain, cover });
         let column = &bins.features[feature];
-        let missing = column.n_bins();
-        let goes_left = |row: u32| {
-            let code = column.codes[row as usize].index();
-            (code < cut.bin) | ((code == missing) & cut.missing_left)
-        };
-        let n_drawn = partition(&mut rows[node.drawn.clone()], &mut scratch, goes_left);
-        let n_others = partition(&mut others[node.others.clone()], &mut scratch, goes_left);
+        // Codes from the cut on go right, those of missing values only if they shall.
+        let end = if cut.missing_left { column.n_bins() } else { usize::MAX };
+        let n_right = end.saturating_sub(cut.bin);
+        let goes_left =
+            |row: u32| column.codes[row as usize].index().wrapping_sub(cut.bin) >= n_right;
         // A value in single precision is below the first threshold never, below the last always.
         let threshold = match cut.bin {
             0 => f64::from(f32::MIN),
             bin => column.lower.get(bin).copied().unwrap_or(f64::from(f32::MAX)),
         };
         let parent = growing.split(node.place, feature, threshold, cut.missing_left);
-        let (left, right) = grower.children(&node, &rows, (n_drawn, n_others), &cut, parent);
+        if !grower.may_split(node.depth + 1) {
+            // Both children are leaves, for which rows need not be put in order.
+            let [left, right] =
+                [(true, cut.left), (false, minus(node.sum, cut.left))].map(|(is_left, sum)| {
+                    let value = grower.leaf(&search, sum);
+                    growing.leaf(Some((parent, is_left)), [f64::from(value)]);
+                    told.push(Told { gain: 0.0, cover: search.cover(sum) });
+                    n_nodes += 1;
+                    value
+                });
+            for &row in rows[node.drawn].iter().chain(&others[node.others]) {
+                step[row as usize] = if goes_left(row) { left } else { right };
+            }
+            continue;
+        }
+        let n_drawn = partition(&mut rows[node.drawn.clone()], &mut scratch, goes_left);
+        let n_others = partition(&mut others[node.others.clone()], &mut scratch, goes_left);
+        let (left, right) =
+            grower.children(node, &rows, (n_drawn, n_others), &cut, parent, &mut own);
         waiting.push(right);
         waiting.push(left);
     }
@@ -161,10 +176,15 @@ impl<C: Code> Grower<'_, C> {
         max == 0 || depth < max
     }
 
-    fn root(&self, rows: &[u32], n_others: usize) -> Waiting {
+    /// Returns the value of a leaf. XGBoost keeps single precision, and what is exported must answer alike.
+    fn leaf(&self, search: &Search<'_>, sum: Pair) -> f32 {
+        (self.ground.params.eta * search.leaf_value(sum)) as f32
+    }
+
+    fn root(&self, rows: &[u32], n_others: usize, own: &mut Vec<Pair>) -> Waiting {
         let add = |sum: Pair, &row: &u32| plus(sum, self.gradients[row as usize].map(i64::from));
         let sum = rows.iter().fold([0; 2], add);
-        let sums = self.histograms.sum(rows, self.gradients, self.ground.work);
+        let sums = self.histograms.sum(rows, self.gradients, own, self.ground.work);
         Waiting { drawn: 0..rows.len(), others: 0..n_others, depth: 0, place: None, sum, sums }
     }
 
@@ -192,26 +212,24 @@ impl<C: Code> Grower<'_, C> {
     /// Returns both children. Only the smaller one is summed; the other is what is left of the parent.
     fn children(
         &self,
-        node: &Waiting,
+        node: Waiting,
         rows: &[u32],
         (n_drawn, n_others): (usize, usize),
         cut: &Cut,
         parent: usize,
+        own: &mut Vec<Pair>,
     ) -> (Waiting, Waiting) {
         let (middle, others) = (node.drawn.start + n_drawn, node.others.start + n_others);
         let (left_rows, right_rows) = (node.drawn.start..middle, middle..node.drawn.end);
-        let depth = node.depth + 1;
-        let (mut left, mut right) = (Vec::new(), Vec::new());
-        if self.may_split(depth) {
-            let left_is_smaller = left_rows.len() <= right_rows.len();
-            let part = if left_is_smaller { left_rows.clone() } else { right_rows.clone() };
-            let small = self.histograms.sum(&rows[part], self.gradients, self.ground.work);
-            let large = node.sums.iter().zip(&small).map(|(all, s)| minus(*all, *s)).collect();
-            (left, right) = if left_is_smaller { (small, large) } else { (large, small) };
-        }
+        let left_is_smaller = left_rows.len() <= right_rows.len();
+        let part = if left_is_smaller { left_rows.clone() } else { right_rows.clone() };
+        let small = self.histograms.sum(&rows[part], self.gradients, own, self.ground.work);
+        let mut large = node.sums;
+        large.iter_mut().zip(&small).for_each(|(all, s)| *all = minus(*all, *s));
+        let (left, right) = if left_is_smaller { (small, large) } else { (large, small) };
         let child = |drawn, others, is_left, sum, sums| {
             let place = Some((parent, is_left));
-            Waiting { drawn, others, depth, place, sum, sums }
+            Waiting { drawn, others, depth: node.depth + 1, place, sum, sums }
         };
         let left = child(left_rows, node.others.start..others, true, cut.left, left);
         let sum = minus(node.sum, cut.left);

@@ -76,10 +76,16 @@ impl<'a, C: Code> Histograms<'a, C> {
         }
     }
 
-    /// Sums the gradients of `rows`, one entry of `gradients` a row of the table.
-    pub(super) fn sum(&self, rows: &[u32], gradients: &[Small], work: &Work) -> Vec<Pair> {
-        let own: Vec<Pair> =
-            rows.iter().map(|&row| gradients[row as usize].map(i64::from)).collect();
+    /// Sums the gradients of `rows`, one entry of `gradients` a row of the table. `own` is room for them.
+    pub(super) fn sum(
+        &self,
+        rows: &[u32],
+        gradients: &[Small],
+        own: &mut Vec<Pair>,
+        work: &Work,
+    ) -> Vec<Pair> {
+        own.clear();
+        own.extend(rows.iter().map(|&row| gradients[row as usize].map(i64::from)));
         let mut sums = vec![[0; 2]; self.starts[self.columns.len()]];
         let mut rest = &mut sums[..];
         let mut parts = Vec::new();
@@ -91,10 +97,10 @@ impl<'a, C: Code> Histograms<'a, C> {
         let fill = |i: usize, part: &mut &mut [Pair]| {
             let Range { start, end } = self.tasks[i];
             if end == start + 1 {
-                add_one(self.columns.codes(start), rows, &own, part);
+                add_one(self.columns.codes(start), rows, own, part);
                 return;
             }
-            let four = add_four(&self.columns.quads()[start / 4], rows, &own);
+            let four = add_four(&self.columns.quads()[start / 4], rows, own);
             let mut rest = &mut part[..];
             for (table, column) in four.iter().zip(start..end) {
                 let n_codes = self.starts[column + 1] - self.starts[column];
@@ -176,7 +182,7 @@ mod tests {
         let total = rows.iter().fold([0; 2], add);
         for features in [&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9][..], &[1, 4], &[8]] {
             let histograms = Histograms::new(&columns, features);
-            let sums = histograms.sum(rows, gradients, &Work::alone(2));
+            let sums = histograms.sum(rows, gradients, &mut Vec::new(), &Work::alone(2));
             for &i in features {
                 let feature = &bins.features[i];
                 let mut expected = vec![[0; 2]; feature.n_bins() + 1];

@@ -6,7 +6,7 @@ use std::{fmt, sync::OnceLock};
 use crate::ml::classify::tree::{Node, Tree};
 
 /// Rows walked side by side.
-const LANES: usize = 32;
+const LANES: usize = 64;
 
 /// Set in a feature's number where a missing value goes left.
 const MISSING_LEFT: u32 = 1 << 31;
@@ -76,21 +76,24 @@ impl Steps {
         }
     }
 
+    /// Walks each row from its place to its leaf. Rows that are there are left out of the next round.
     fn walk(&self, rows: &[f64], width: usize, at: &mut [usize]) {
-        loop {
-            let mut moved = 0;
-            for (at, row) in at.iter_mut().zip(rows.chunks_exact(width)) {
-                let step = self.0[*at];
-                let value = row[(step.feature & !MISSING_LEFT) as usize];
+        let mut open: [u8; LANES] = std::array::from_fn(|lane| lane as u8);
+        let mut n_open = at.len();
+        while n_open > 0 {
+            let mut n_left = 0;
+            for i in 0..n_open {
+                let lane = usize::from(open[i]);
+                let step = self.0[at[lane]];
+                let value = rows[lane * width + (step.feature & !MISSING_LEFT) as usize];
                 let missing_left = value.is_nan() & (step.feature & MISSING_LEFT != 0);
-                let left = u32::from(step.right != 0);
-                let by = if (value <= step.threshold) | missing_left { left } else { step.right };
-                *at += by as usize;
-                moved |= by;
+                let is_split = u32::from(step.right != 0);
+                let goes_left = (value <= step.threshold) | missing_left;
+                at[lane] += if goes_left { is_split } else { step.right } as usize;
+                open[n_left] = lane as u8;
+                n_left += is_split as usize;
             }
-            if moved == 0 {
-                return;
-            }
+            n_open = n_left;
         }
     }
 }
