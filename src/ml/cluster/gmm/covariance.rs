@@ -13,6 +13,7 @@ use crate::{
         },
         error::MlError,
         math,
+        simd::Simd,
     },
 };
 
@@ -129,35 +130,39 @@ impl Factors {
     /// Writes the log-densities of a panel's eight rows under each component, its weight included; `scratch` has one
     /// entry a feature.
     #[inline(always)]
-    pub(super) fn log_densities(
+    pub(super) fn log_densities<S: Simd>(
         &self,
+        simd: S,
         panel: &[[f64; LANES]],
         scratch: &mut [[f64; LANES]],
         out: &mut [[f64; LANES]],
     ) {
+        let n = LANES / S::F64_LANES;
+        let (values, _) = S::as_simd_f64s(panel.as_flattened());
+        let (diffs, _) = S::as_mut_simd_f64s(scratch.as_flattened_mut());
         for (c, (out, greatest)) in out.iter_mut().zip(&self.greatest).enumerate() {
-            let mean = self.means.row(c);
-            for ((diff, values), m) in scratch.iter_mut().zip(panel).zip(mean) {
-                for lane in 0..LANES {
-                    diff[lane] = values[lane] - m;
+            let features = diffs.chunks_exact_mut(n).zip(values.chunks_exact(n));
+            for ((diffs, values), m) in features.zip(self.means.row(c)) {
+                for r in 0..n {
+                    diffs[r] = simd.sub_f64s(values[r], simd.splat_f64s(*m));
                 }
             }
-            let squares = match &self.roots {
-                Roots::Dense(all) => all[c].squares(scratch),
-                Roots::Shared(one) => one.squares(scratch),
-                Roots::Diagonal(roots) => {
-                    let mut squares = [0.0; LANES];
-                    for (diff, root) in scratch.iter().zip(roots.row(c)) {
-                        for lane in 0..LANES {
-                            let z = diff[lane] * root;
-                            squares[lane] = z.mul_add(z, squares[lane]);
+            let (out, _) = S::as_mut_simd_f64s(out);
+            for (r, out) in out.iter_mut().enumerate() {
+                let squares = match &self.roots {
+                    Roots::Dense(all) => all[c].squares(simd, (diffs, r)),
+                    Roots::Shared(one) => one.squares(simd, (diffs, r)),
+                    Roots::Diagonal(roots) => {
+                        let mut squares = simd.splat_f64s(0.0);
+                        for (diffs, root) in diffs.chunks_exact(n).zip(roots.row(c)) {
+                            let z = simd.mul_f64s(diffs[r], simd.splat_f64s(*root));
+                            squares = simd.mul_add_f64s(z, z, squares);
                         }
+                        squares
                     }
-                    squares
-                }
-            };
-            for lane in 0..LANES {
-                out[lane] = (-0.5_f64).mul_add(squares[lane], *greatest);
+                };
+                let half = simd.splat_f64s(-0.5);
+                *out = simd.mul_add_f64s(half, squares, simd.splat_f64s(*greatest));
             }
         }
     }
@@ -189,24 +194,22 @@ impl Inverse {
         }
     }
 
-    /// Returns the squared lengths of the eight vectors `diff` times the inverse: squared Mahalanobis distances. A
-    /// product, where solving with the factor would make each feature wait for the one before.
+    /// Returns the squared lengths of vectors, of which `diffs` holds in each feature's `r`-th register, times the inverse:
+    /// squared Mahalanobis distances. A product, where solving with the factor would make each feature wait for the one
+    /// before.
     #[inline(always)]
-    fn squares(&self, diff: &[[f64; LANES]]) -> [f64; LANES] {
-        let mut squares = [0.0; LANES];
+    fn squares<S: Simd>(&self, simd: S, (diffs, r): (&[S::f64s], usize)) -> S::f64s {
+        let n = LANES / S::F64_LANES;
+        let mut squares = simd.splat_f64s(0.0);
         for group in &self.groups {
-            let mut rows = [[0.0; LANES]; ROWS];
-            for (factors, values) in group.iter().zip(diff) {
-                for r in 0..ROWS {
-                    for lane in 0..LANES {
-                        rows[r][lane] = factors[r].mul_add(values[lane], rows[r][lane]);
-                    }
+            let mut rows = [simd.splat_f64s(0.0); ROWS];
+            for (factors, diffs) in group.iter().zip(diffs.chunks_exact(n)) {
+                for (row, factor) in rows.iter_mut().zip(factors) {
+                    *row = simd.mul_add_f64s(simd.splat_f64s(*factor), diffs[r], *row);
                 }
             }
-            for row in &rows {
-                for lane in 0..LANES {
-                    squares[lane] = row[lane].mul_add(row[lane], squares[lane]);
-                }
+            for row in rows {
+                squares = simd.mul_add_f64s(row, row, squares);
             }
         }
         squares

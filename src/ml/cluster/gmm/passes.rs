@@ -4,6 +4,8 @@
 //! Everything is a sum over eight virtual lanes, one for each row of a panel, merged in the order of the chunks; the lanes
 //! of a chunk meet when it ends.
 
+use std::ops::Range;
+
 use crate::{
     base::pool::Pool,
     ml::{
@@ -13,7 +15,8 @@ use crate::{
             moments::add,
             panels::{LANES, Panels},
         },
-        math, simd,
+        math,
+        simd::{self, Simd, WithSimd},
     },
 };
 
@@ -83,28 +86,7 @@ impl Posteriors {
     pub(super) fn expect(&mut self, factors: &Factors, panels: &Panels, pool: &Pool) -> Sums {
         let (n_rows, k) = (self.n_rows, self.k);
         let chunks = pool.fill_chunks(&mut self.data, k, |rows, out| {
-            let mut sums = LaneSums::new(k, panels.n_cols());
-            let mut scratch = vec![[0.0; LANES]; panels.n_cols()];
-            let outs = out.as_chunks_mut::<LANES>().0.chunks_exact_mut(k.max(1));
-            simd::run(
-                #[inline(always)]
-                || {
-                    for (first, out) in rows.step_by(LANES).zip(outs) {
-                        let panel = panels.panel(first / LANES);
-                        factors.log_densities(panel, &mut scratch, out);
-                        let mut norms = normalise(out);
-                        for lane in (n_rows - first).min(LANES)..LANES {
-                            norms[lane] = 0.0;
-                            out.iter_mut().for_each(|p| p[lane] = 0.0);
-                        }
-                        for (sum, norm) in sums.log_likelihood.iter_mut().zip(norms) {
-                            *sum += norm;
-                        }
-                        sums.add(panel, out);
-                    }
-                },
-            );
-            sums
+            simd::dispatch(Expectation { factors, panels, n_rows, rows, k, out })
         });
         merged(chunks, k, panels.n_cols())
     }
@@ -112,16 +94,7 @@ impl Posteriors {
     /// Returns their sums; no likelihood.
     pub(super) fn sums(&self, panels: &Panels, pool: &Pool) -> Sums {
         let chunks = pool.map_chunks(self.n_rows, |rows| {
-            let mut sums = LaneSums::new(self.k, panels.n_cols());
-            simd::run(
-                #[inline(always)]
-                || {
-                    for first in rows.step_by(LANES) {
-                        sums.add(panels.panel(first / LANES), self.panel(first / LANES));
-                    }
-                },
-            );
-            sums
+            simd::dispatch(Weighing { posteriors: self, panels, rows })
         });
         merged(chunks, self.k, panels.n_cols())
     }
@@ -138,14 +111,17 @@ impl Posteriors {
                 for block in (start..end).step_by(BLOCK_PANELS) {
                     let block = block..(block + BLOCK_PANELS).min(end);
                     for (c, tiles) in tiles.iter_mut().enumerate() {
-                        simd::run(
-                            #[inline(always)]
-                            || {
-                                let of = |p| (panels.panel(p), self.panel(p)[c]);
-                                deviations.fill(block.clone().map(of), means.row(c));
-                                tiles.add(&deviations);
-                            },
-                        );
+                        let (deviations, block) = (&mut deviations, block.clone());
+                        let mean = means.row(c);
+                        simd::dispatch(Scattering {
+                            posteriors: self,
+                            panels,
+                            c,
+                            mean,
+                            block,
+                            deviations,
+                            tiles,
+                        });
                     }
                 }
                 tiles.iter().map(Tiles::scatter).collect::<Vec<_>>()
@@ -164,26 +140,7 @@ impl Posteriors {
         let folded = pool.fold_chunks(
             self.n_rows,
             |rows| {
-                let mut sums = vec![[0.0; LANES]; k * d];
-                simd::run(
-                    #[inline(always)]
-                    || {
-                        for p in rows.start / LANES..rows.end.div_ceil(LANES) {
-                            let own = means.rows().zip(self.panel(p));
-                            for (sums, (mean, weights)) in sums.chunks_exact_mut(d.max(1)).zip(own)
-                            {
-                                for ((sum, values), m) in
-                                    sums.iter_mut().zip(panels.panel(p)).zip(mean)
-                                {
-                                    for lane in 0..LANES {
-                                        let v = values[lane] - m;
-                                        sum[lane] = (weights[lane] * v).mul_add(v, sum[lane]);
-                                    }
-                                }
-                            }
-                        }
-                    },
-                );
+                let sums = simd::dispatch(Squaring { posteriors: self, panels, means, rows });
                 sums.iter().map(across).collect::<Vec<f64>>()
             },
             |mut a, b| {
@@ -195,32 +152,160 @@ impl Posteriors {
     }
 }
 
+/// Registers that hold one value of each of a panel's rows.
+fn registers<S: Simd>() -> usize {
+    LANES / S::F64_LANES
+}
+
+/// The expectation of a chunk of rows, whose posteriors it writes.
+struct Expectation<'a> {
+    factors: &'a Factors,
+    panels: &'a Panels,
+    n_rows: usize,
+    rows: Range<usize>,
+    k: usize,
+    out: &'a mut [f64],
+}
+
+impl WithSimd for Expectation<'_> {
+    type Output = LaneSums;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> LaneSums {
+        let Expectation { factors, panels, n_rows, rows, k, out } = self;
+        let mut sums = LaneSums::new(k, panels.n_cols());
+        let mut scratch = vec![[0.0; LANES]; panels.n_cols()];
+        let outs = out.as_chunks_mut::<LANES>().0.chunks_exact_mut(k.max(1));
+        for (first, out) in rows.step_by(LANES).zip(outs) {
+            let panel = panels.panel(first / LANES);
+            factors.log_densities(simd, panel, &mut scratch, out);
+            let mut norms = normalise(simd, out);
+            for lane in (n_rows - first).min(LANES)..LANES {
+                norms[lane] = 0.0;
+                out.iter_mut().for_each(|p| p[lane] = 0.0);
+            }
+            for (sum, norm) in sums.log_likelihood.iter_mut().zip(norms) {
+                *sum += norm;
+            }
+            sums.add(simd, panel, out);
+        }
+        sums
+    }
+}
+
+/// The sums of a chunk of rows, weighted by posteriors.
+struct Weighing<'a> {
+    posteriors: &'a Posteriors,
+    panels: &'a Panels,
+    rows: Range<usize>,
+}
+
+impl WithSimd for Weighing<'_> {
+    type Output = LaneSums;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> LaneSums {
+        let Weighing { posteriors, panels, rows } = self;
+        let mut sums = LaneSums::new(posteriors.k, panels.n_cols());
+        for first in rows.step_by(LANES) {
+            sums.add(simd, panels.panel(first / LANES), posteriors.panel(first / LANES));
+        }
+        sums
+    }
+}
+
+/// Adds a block of panels to the scatter of component `c` around its mean.
+struct Scattering<'a> {
+    posteriors: &'a Posteriors,
+    panels: &'a Panels,
+    c: usize,
+    mean: &'a [f64],
+    block: Range<usize>,
+    deviations: &'a mut Deviations,
+    tiles: &'a mut Tiles,
+}
+
+impl WithSimd for Scattering<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Scattering { posteriors, panels, c, mean, block, deviations, tiles } = self;
+        let of = |p| (panels.panel(p), &posteriors.panel(p)[c]);
+        deviations.fill(simd, block.map(of), mean);
+        tiles.add(deviations);
+    }
+}
+
+/// Sums a chunk's weighted squares of deviations from the means: for each component and feature eight lanes.
+struct Squaring<'a> {
+    posteriors: &'a Posteriors,
+    panels: &'a Panels,
+    means: &'a Matrix,
+    rows: Range<usize>,
+}
+
+impl WithSimd for Squaring<'_> {
+    type Output = Vec<[f64; LANES]>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<[f64; LANES]> {
+        let Squaring { posteriors, panels, means, rows } = self;
+        let (k, d, n) = (posteriors.k, panels.n_cols(), registers::<S>());
+        let mut all = vec![[0.0; LANES]; k * d];
+        for p in rows.start / LANES..rows.end.div_ceil(LANES) {
+            let (values, _) = S::as_simd_f64s(panels.panel(p).as_flattened());
+            let own = means.rows().zip(posteriors.panel(p));
+            for (sums, (mean, weights)) in all.chunks_exact_mut(d.max(1)).zip(own) {
+                let (weights, _) = S::as_simd_f64s(weights);
+                let (sums, _) = S::as_mut_simd_f64s(sums.as_flattened_mut());
+                let features = sums.chunks_exact_mut(n).zip(values.chunks_exact(n));
+                for ((sums, values), m) in features.zip(mean) {
+                    for r in 0..n {
+                        let v = simd.sub_f64s(values[r], simd.splat_f64s(*m));
+                        sums[r] = simd.mul_add_f64s(simd.mul_f64s(weights[r], v), v, sums[r]);
+                    }
+                }
+            }
+        }
+        all
+    }
+}
+
 /// Turns log-densities of a panel's rows under each component into posteriors; returns the logs of the rows' densities.
 #[inline(always)]
-fn normalise(densities: &mut [[f64; LANES]]) -> [f64; LANES] {
+fn normalise<S: Simd>(simd: S, densities: &mut [[f64; LANES]]) -> [f64; LANES] {
+    let n = registers::<S>();
     let mut most = [f64::NEG_INFINITY; LANES];
-    for d in densities.iter() {
-        for lane in 0..LANES {
-            most[lane] = if d[lane] > most[lane] { d[lane] } else { most[lane] };
-        }
-    }
     let mut totals = [0.0; LANES];
-    for d in densities.iter_mut() {
-        for lane in 0..LANES {
-            d[lane] = math::exp_plain(d[lane] - most[lane]);
-            totals[lane] += d[lane];
+    let (greatest, _) = S::as_mut_simd_f64s(&mut most);
+    for d in densities.iter() {
+        let (d, _) = S::as_simd_f64s(d);
+        for r in 0..n {
+            greatest[r] = simd.max_f64s(d[r], greatest[r]);
         }
     }
     for d in densities.iter_mut() {
+        let mut powers = [0.0; LANES];
         for lane in 0..LANES {
-            d[lane] /= totals[lane];
+            powers[lane] = math::exp_plain(d[lane] - most[lane]);
+        }
+        *d = powers;
+        for lane in 0..LANES {
+            totals[lane] += powers[lane];
         }
     }
-    let mut norms = most;
+    let (sums, _) = S::as_simd_f64s(&totals);
+    for d in densities.iter_mut() {
+        let (d, _) = S::as_mut_simd_f64s(d);
+        for r in 0..n {
+            d[r] = simd.div_f64s(d[r], sums[r]);
+        }
+    }
     for lane in 0..LANES {
-        norms[lane] += math::ln(totals[lane]);
+        most[lane] += math::ln(totals[lane]);
     }
-    norms
+    most
 }
 
 /// Sums of a chunk, a lane for each row of a panel.
@@ -237,15 +322,20 @@ impl LaneSums {
     }
 
     #[inline(always)]
-    fn add(&mut self, panel: &[[f64; LANES]], posteriors: &[[f64; LANES]]) {
+    fn add<S: Simd>(&mut self, simd: S, panel: &[[f64; LANES]], posteriors: &[[f64; LANES]]) {
+        let n = registers::<S>();
+        let (values, _) = S::as_simd_f64s(panel.as_flattened());
         let weighted = self.weighted.chunks_exact_mut(panel.len().max(1));
         for ((sums, mass), weights) in weighted.zip(&mut self.masses).zip(posteriors) {
-            for lane in 0..LANES {
-                mass[lane] += weights[lane];
+            let (weights, _) = S::as_simd_f64s(weights);
+            let (mass, _) = S::as_mut_simd_f64s(mass);
+            let (sums, _) = S::as_mut_simd_f64s(sums.as_flattened_mut());
+            for r in 0..n {
+                mass[r] = simd.add_f64s(mass[r], weights[r]);
             }
-            for (sum, values) in sums.iter_mut().zip(panel) {
-                for lane in 0..LANES {
-                    sum[lane] = weights[lane].mul_add(values[lane], sum[lane]);
+            for (sums, values) in sums.chunks_exact_mut(n).zip(values.chunks_exact(n)) {
+                for r in 0..n {
+                    sums[r] = simd.mul_add_f64s(weights[r], values[r], sums[r]);
                 }
             }
         }
@@ -282,21 +372,25 @@ impl Deviations {
     }
 
     #[inline(always)]
-    fn fill<'a>(
+    fn fill<'a, S: Simd>(
         &mut self,
-        block: impl Iterator<Item = (&'a [[f64; LANES]], [f64; LANES])>,
+        simd: S,
+        block: impl Iterator<Item = (&'a [[f64; LANES]], &'a [f64; LANES])>,
         mean: &[f64],
     ) {
+        let n = registers::<S>();
+        let (plain, _) = S::as_mut_simd_f64s(self.plain.as_flattened_mut());
+        let (weighted, _) = S::as_mut_simd_f64s(self.weighted.as_flattened_mut());
         let mut n_filled = 0;
         for (p, (panel, weights)) in block.enumerate() {
-            for (j, (values, m)) in panel.iter().zip(mean).enumerate() {
-                let (plain, weighted) = (
-                    &mut self.plain[j * BLOCK_PANELS + p],
-                    &mut self.weighted[j * BLOCK_PANELS + p],
-                );
-                for lane in 0..LANES {
-                    plain[lane] = values[lane] - m;
-                    weighted[lane] = plain[lane] * weights[lane];
+            let (values, _) = S::as_simd_f64s(panel.as_flattened());
+            let (weights, _) = S::as_simd_f64s(weights);
+            for (j, (values, m)) in values.chunks_exact(n).zip(mean).enumerate() {
+                let at = (j * BLOCK_PANELS + p) * n;
+                let (plain, weighted) = (&mut plain[at..at + n], &mut weighted[at..at + n]);
+                for r in 0..n {
+                    plain[r] = simd.sub_f64s(values[r], simd.splat_f64s(*m));
+                    weighted[r] = simd.mul_f64s(plain[r], weights[r]);
                 }
             }
             n_filled = p + 1;
