@@ -83,4 +83,27 @@ impl Matrix {
         }
         Matrix::new(rows.len(), self.n_cols, data)
     }
+
+    /// Returns only `rows`, which must ascend, without room for a copy.
+    pub fn keep_rows(mut self, rows: &[usize]) -> Matrix {
+        let width = self.n_cols;
+        for (to, &from) in rows.iter().enumerate() {
+            self.data.copy_within(from * width..(from + 1) * width, to * width);
+        }
+        self.data.truncate(rows.len() * width);
+        Matrix::new(rows.len(), width, self.data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_rows_are_those_selected() {
+        let x = Matrix::new(4, 2, (0..8).map(f64::from).collect());
+        for rows in [&[][..], &[0], &[1, 3], &[0, 1, 2, 3]] {
+            assert_eq!(x.clone().keep_rows(rows), x.select_rows(rows));
+        }
+    }
 }

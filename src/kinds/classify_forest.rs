@@ -130,7 +130,7 @@ impl Kind for ClassifyForest {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

@@ -108,7 +108,7 @@ impl Kind for ClassifyLogistic {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn about(&self) -> &'static str {

@@ -197,7 +197,7 @@ impl Kind for ClassifyXgboost {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn about(&self) -> &'static str {

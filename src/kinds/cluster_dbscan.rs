@@ -98,7 +98,7 @@ impl Kind for ClusterDbscan {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn about(&self) -> &'static str {

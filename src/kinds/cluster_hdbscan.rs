@@ -105,7 +105,7 @@ impl Kind for ClusterHdbscan {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn about(&self) -> &'static str {

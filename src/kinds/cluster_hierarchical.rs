@@ -93,7 +93,7 @@ impl Kind for ClusterHierarchical {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn about(&self) -> &'static str {

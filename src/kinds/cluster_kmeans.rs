@@ -65,7 +65,7 @@ impl Kind for ClusterKMeans {
     }
 
     fn version(&self) -> u32 {
-        2
+        3
     }
 
     fn about(&self) -> &'static str {

@@ -58,7 +58,7 @@ pub const OUTPUTS: &[FixedOutput] = &[
     FixedOutput {
         name: "metrics",
         ty: PortType::Table,
-        help: "split (train, test, cv), metric, value, std (over the folds)",
+        help: "split (train: of 50000 rows at the most; test; cv), metric, value, std (over the folds)",
     },
     FixedOutput {
         name: "confusion",

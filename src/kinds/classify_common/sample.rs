@@ -16,6 +16,13 @@ use crate::{
 /// The random numbers of the sample, apart from those of the split, which has a stream for each class.
 const STREAM: u64 = u64::MAX;
 
+/// Those of the training rows that are asked again.
+const TRAINING_STREAM: u64 = u64::MAX - 1;
+
+/// How many training rows are asked again how well they are known, at the most: a figure beside that of the test rows,
+/// which is what counts.
+const TRAINING_ROWS: usize = 50_000;
+
 /// How many times its own size a sample takes while it is gathered.
 const GATHERED: u64 = 2;
 
@@ -56,6 +63,16 @@ pub fn inputs(
     Ok((table, Some(labels)))
 }
 
+/// Draws those of `n_rows` training rows that are asked again, ascending; all if they are not too many.
+pub fn of_training_rows(n_rows: usize, seed: u64) -> Vec<usize> {
+    if n_rows <= TRAINING_ROWS {
+        return (0..n_rows).collect();
+    }
+    let mut drawn = Rng::stream(seed, TRAINING_STREAM).sample(n_rows, TRAINING_ROWS);
+    drawn.sort_unstable();
+    drawn
+}
+
 /// Returns some rows, ascending. A table without an id gets the numbers of its rows as one.
 fn gather(rows: &Rows, chosen: &[usize], pool: &Pool) -> Result<Table, FrameError> {
     let of_chunk = |chunk: Table| -> Result<Table, FrameError> {
@@ -91,4 +108,19 @@ fn only_of(labels: &Table, table: &Table) -> Result<Table, StageError> {
     let wanted: HashSet<Option<String>> = ids(table)?.into_iter().collect();
     let keep: BooleanArray = ids(labels)?.iter().map(|id| Some(wanted.contains(id))).collect();
     Ok(labels.filter(&keep)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_training_rows_are_asked_in_part() {
+        assert_eq!(of_training_rows(3, 1), [0, 1, 2]);
+        assert_eq!(of_training_rows(TRAINING_ROWS, 1).len(), TRAINING_ROWS);
+        let some = of_training_rows(TRAINING_ROWS + 1000, 1);
+        assert_eq!(some.len(), TRAINING_ROWS);
+        assert!(some.is_sorted_by(|a, b| a < b) && some[TRAINING_ROWS - 1] < TRAINING_ROWS + 1000);
+        assert_ne!(some, of_training_rows(TRAINING_ROWS + 1000, 2));
+    }
 }

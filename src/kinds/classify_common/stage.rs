@@ -114,12 +114,21 @@ pub fn run(
     let data = Data { table, labelled: &labelled, settings, calibrate, work: ctx.work };
     let trained = data.train(algorithm, &parts.train, prepared, &x, at_once)?;
     trained.notes.iter().for_each(|note| ctx.note(note));
-    let train_p = data.answer(&trained, &x, &parts.train)?;
-    drop(x);
+    let asked = sample::of_training_rows(parts.train.len(), common.seed);
+    let train_x = x.keep_rows(&asked);
+    let asked: Vec<usize> = asked.into_iter().map(|i| parts.train[i]).collect();
+    if asked.len() < parts.train.len() {
+        let (n, all) = (asked.len(), parts.train.len());
+        ctx.note(format!(
+            "the scores of training rows are those of a random sample of {n} of {all} rows"
+        ));
+    }
+    let train_p = data.answer(&trained, &train_x, &asked)?;
+    drop(train_x);
     let test_y = data.classes(&parts.test);
     let test_p = data.answer(&trained, &test_x, &parts.test)?;
     let mut judged = vec![
-        Judged::once("train", scores::all(&data.classes(&parts.train), &train_p)),
+        Judged::once("train", scores::all(&data.classes(&asked), &train_p)),
         Judged::once("test", scores::all(&test_y, &test_p)),
     ];
     drop(train_p);

@@ -247,7 +247,7 @@ fn notes_tell_of_caps_and_missing_distinct_rows() {
     assert!(whole.notes.is_empty(), "{:?}", whole.notes);
 }
 
-/// A silhouette of 20,000 rows of a million looked like one of all: only who compared two columns of the metrics knew.
+/// A silhouette of 10,000 rows of a million looked like one of all: only who compared two columns of the metrics knew.
 #[test]
 fn a_sampled_silhouette_says_so() {
     let note = |silhouette_rows| {
