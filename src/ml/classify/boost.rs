@@ -17,6 +17,7 @@ mod histogram;
 mod margins;
 mod planes;
 mod ready;
+mod roots;
 mod search;
 mod walks;
 
@@ -182,10 +183,13 @@ fn fit_binned<C: Code>(
     for round in 0..params.rounds {
         margins.advance(&steps, work);
         steps.clear();
+        let gradients = work.pool.map(n_scores, |score| margins.gradients(score));
+        let roots = grow::roots(&ground, &gradients);
         let grow = |score: usize| {
             work.check()?;
             let seed = Rng::stream(params.seed, (round * n_scores + score) as u64).next_u64();
-            grow::tree(&ground, &margins.gradients(score), seed)
+            let root = roots.as_ref().map(|sums| sums[score].clone());
+            grow::tree(&ground, &gradients[score], root, seed)
         };
         for grown in evenly(n_scores, work, grow) {
             let grown = grown?;

@@ -10,6 +10,7 @@ use crate::{
                 BoostParams, Told,
                 columns::Columns,
                 histogram::{Histograms, Pair, Small, minus, plus},
+                roots,
                 search::{Cut, Search},
             },
             tree::{Growing, Place, Tree, partition},
@@ -50,10 +51,24 @@ struct Waiting {
     sums: Vec<Pair>,
 }
 
-/// Grows a tree on the gradients of all training rows.
+/// Sums the gradients of all training rows for each of several trees, if each of them starts from all of these rows.
+pub(super) fn roots<C: Code>(
+    ground: &Ground<'_, C>,
+    gradients: &[Vec<Small>],
+) -> Option<Vec<Vec<Pair>>> {
+    let params = ground.params;
+    if gradients.len() < 2 || params.subsample < 1.0 || params.colsample_bytree < 1.0 {
+        return None;
+    }
+    let features: Vec<usize> = (0..ground.bins.features.len()).collect();
+    roots::sums(&Histograms::new(ground.columns, &features), gradients, ground.work)
+}
+
+/// Grows a tree on the gradients of all training rows. `root` is what [`roots`] found for it.
 pub(super) fn tree<C: Code>(
     ground: &Ground<'_, C>,
     gradients: &[Small],
+    root: Option<Vec<Pair>>,
     seed: u64,
 ) -> Result<Grown, MlError> {
     let Ground { bins, params, .. } = *ground;
@@ -66,7 +81,7 @@ pub(super) fn tree<C: Code>(
     let mut step = vec![0.0; gradients.len()];
     let mut told = Vec::new();
     let (mut scratch, mut own) = (Vec::new(), Vec::new());
-    let mut waiting = vec![grower.root(&rows, others.len(), &mut own)];
+    let mut waiting = vec![grower.root(root, &rows, others.len(), &mut own)];
     let mut n_nodes = 0;
     while let Some(node) = waiting.pop() {
         let may_split = grower.may_split(node.depth);
@@ -181,10 +196,17 @@ impl<C: Code> Grower<'_, C> {
         (self.ground.params.eta * search.leaf_value(sum)) as f32
     }
 
-    fn root(&self, rows: &[u32], n_others: usize, own: &mut Vec<Pair>) -> Waiting {
+    fn root(
+        &self,
+        sums: Option<Vec<Pair>>,
+        rows: &[u32],
+        n_others: usize,
+        own: &mut Vec<Pair>,
+    ) -> Waiting {
         let add = |sum: Pair, &row: &u32| plus(sum, self.gradients[row as usize].map(i64::from));
         let sum = rows.iter().fold([0; 2], add);
-        let sums = self.histograms.sum(rows, self.gradients, own, self.ground.work);
+        let sum_up = || self.histograms.sum(rows, self.gradients, own, self.ground.work);
+        let sums = sums.unwrap_or_else(sum_up);
         Waiting { drawn: 0..rows.len(), others: 0..n_others, depth: 0, place: None, sum, sums }
     }
 

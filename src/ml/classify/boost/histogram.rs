@@ -6,7 +6,10 @@
 use std::ops::Range;
 
 use super::columns::{Columns, Place};
-use crate::{ml::classify::bins::Code, stage::work::Work};
+use crate::{
+    ml::{classify::bins::Code, simd},
+    stage::work::Work,
+};
 
 /// First and second derivative of the loss in one row, in units of the fit.
 pub(super) type Small = [i32; 2];
@@ -86,30 +89,16 @@ impl<'a, C: Code> Histograms<'a, C> {
     ) -> Vec<Pair> {
         own.clear();
         own.extend(rows.iter().map(|&row| gradients[row as usize].map(i64::from)));
-        let mut sums = vec![[0; 2]; self.starts[self.columns.len()]];
-        let mut rest = &mut sums[..];
-        let mut parts = Vec::new();
-        for task in &self.tasks {
-            let (part, after) = rest.split_at_mut(self.starts[task.end] - self.starts[task.start]);
-            parts.push(part);
-            rest = after;
-        }
+        let mut sums = self.zeros();
+        let mut parts = self.parts(&mut sums);
         let fill = |i: usize, part: &mut &mut [Pair]| {
             let Range { start, end } = self.tasks[i];
             if end == start + 1 {
                 add_one(self.columns.codes(start), rows, own, part);
                 return;
             }
-            let four = add_four(&self.columns.quads()[start / 4], rows, own);
-            let mut rest = &mut part[..];
-            for (table, column) in four.iter().zip(start..end) {
-                let n_codes = self.starts[column + 1] - self.starts[column];
-                let (part, after) = rest.split_at_mut(n_codes);
-                // One more than a table holds where all codes are bins, and so no value is missing.
-                let n_codes = n_codes.min(table.len());
-                part[..n_codes].copy_from_slice(&table[..n_codes]);
-                rest = after;
-            }
+            let tables = add_four(&self.columns.quads()[start / 4], rows, own);
+            self.put(i, part, |column, code| tables[column][code]);
         };
         if rows.len() * self.columns.len() < WORTH_THREADS {
             parts.iter_mut().enumerate().for_each(|(i, part)| fill(i, part));
@@ -118,19 +107,60 @@ impl<'a, C: Code> Histograms<'a, C> {
         }
         sums
     }
+
+    /// Returns sums of nothing.
+    pub(super) fn zeros(&self) -> Vec<Pair> {
+        vec![[0; 2]; self.starts[self.columns.len()]]
+    }
+
+    /// Returns the codes of each part's columns by fours; nothing if parts are not fours.
+    pub(super) fn quads(&self) -> &[Vec<[u8; 4]>] {
+        let quads = self.columns.quads();
+        if self.tasks.len() == quads.len() { quads } else { &[] }
+    }
+
+    /// Returns the parts of `sums` that are summed together.
+    pub(super) fn parts<'s>(&self, sums: &'s mut [Pair]) -> Vec<&'s mut [Pair]> {
+        let mut rest = sums;
+        let mut parts = Vec::new();
+        for task in &self.tasks {
+            let (part, after) = rest.split_at_mut(self.starts[task.end] - self.starts[task.start]);
+            parts.push(part);
+            rest = after;
+        }
+        parts
+    }
+
+    /// Fills part `i` from tables of all codes: `of` returns the sum of a code in the part's first, second ... column.
+    pub(super) fn put(&self, i: usize, part: &mut [Pair], of: impl Fn(usize, usize) -> Pair) {
+        let mut rest = part;
+        for (place, column) in self.tasks[i].clone().enumerate() {
+            let (own, after) = rest.split_at_mut(self.starts[column + 1] - self.starts[column]);
+            // There is one more than a table holds where all codes are bins, and so no value is missing.
+            for (code, sum) in own.iter_mut().enumerate().take(u8::LIMIT) {
+                *sum = of(place, code);
+            }
+            rest = after;
+        }
+    }
 }
 
 /// Sums four columns side by side, in tables of all codes there are, so that no code needs a check.
 fn add_four(codes: &[[u8; 4]], rows: &[u32], own: &[Pair]) -> [[Pair; u8::LIMIT]; 4] {
     let mut tables = [[[0; 2]; u8::LIMIT]; 4];
     let [a, b, c, d] = &mut tables;
-    for (&row, &gradient) in rows.iter().zip(own) {
-        let [i, j, k, l] = codes[row as usize].map(usize::from);
-        a[i] = plus(a[i], gradient);
-        b[j] = plus(b[j], gradient);
-        c[k] = plus(c[k], gradient);
-        d[l] = plus(d[l], gradient);
-    }
+    simd::run(
+        #[inline(always)]
+        || {
+            for (&row, &gradient) in rows.iter().zip(own) {
+                let [i, j, k, l] = codes[row as usize].map(usize::from);
+                a[i] = plus(a[i], gradient);
+                b[j] = plus(b[j], gradient);
+                c[k] = plus(c[k], gradient);
+                d[l] = plus(d[l], gradient);
+            }
+        },
+    );
     tables
 }
 

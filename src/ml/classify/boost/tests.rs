@@ -140,7 +140,7 @@ fn rows_that_a_tree_was_not_grown_on_find_their_leaf() {
     let columns = Columns::new(&bins);
     let ground =
         Ground { bins: &bins, columns: &columns, params: &own, unit: margins.unit(), work: &work };
-    let grown = grow::tree(&ground, &margins.gradients(1), 5).unwrap();
+    let grown = grow::tree(&ground, &margins.gradients(1), None, 5).unwrap();
     assert!(grown.tree.nodes().len() > 8);
     assert_eq!(grown.told.len(), grown.tree.nodes().len());
     for (row, step) in x.rows().zip(&grown.step) {
