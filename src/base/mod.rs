@@ -8,3 +8,4 @@ pub mod memory;
 pub mod names;
 pub mod node;
 pub mod pool;
+pub mod spares;

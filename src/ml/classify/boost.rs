@@ -23,6 +23,7 @@ mod walks;
 
 pub use self::ready::Ready;
 use crate::{
+    base::spares::Spares,
     ml::{
         Matrix,
         classify::{
@@ -167,7 +168,9 @@ fn fit_binned<C: Code>(
     let base = base_scores(samples, &weights, params.base_score);
     let n_scores = base.len();
     let mut margins = Margins::new(samples, &weights, &base);
-    let ground = Ground { bins: &bins, columns: &columns, params, unit: margins.unit(), work };
+    let unit = margins.unit();
+    let ground =
+        Ground { bins: &bins, columns: &columns, params, unit, work, rooms: Spares::default() };
     let mut gains = vec![(0.0, 0_u32); samples.x.n_cols()];
     let mut booster = Booster {
         trees: Vec::new(),
@@ -179,19 +182,19 @@ fn fit_binned<C: Code>(
     let mut watch = validation
         .zip(params.early_stopping_rounds)
         .map(|(rows, patience)| Watch::new(rows, &booster, patience));
-    let mut steps: Vec<Vec<f32>> = Vec::new();
+    let mut steps = vec![vec![0.0; samples.y.len()]; n_scores];
+    let mut gradients = vec![Vec::new(); n_scores];
     for round in 0..params.rounds {
         margins.advance(&steps, work);
-        steps.clear();
-        let gradients = work.pool.map(n_scores, |score| margins.gradients(score));
+        work.pool.map_mut(&mut gradients, |score, own| margins.gradients(score, own));
         let roots = grow::roots(&ground, &gradients);
-        let grow = |score: usize| {
+        let grow = |score: usize, step: &mut Vec<f32>| {
             work.check()?;
             let seed = Rng::stream(params.seed, (round * n_scores + score) as u64).next_u64();
             let root = roots.as_ref().map(|sums| sums[score].clone());
-            grow::tree(&ground, &gradients[score], root, seed)
+            grow::tree(&ground, &gradients[score], root, seed, step)
         };
-        for grown in evenly(n_scores, work, grow) {
+        for grown in evenly(&mut steps, work, grow) {
             let grown = grown?;
             for (node, told) in grown.tree.nodes().iter().zip(&grown.told) {
                 if let Node::Split { feature, .. } = node {
@@ -201,7 +204,6 @@ fn fit_binned<C: Code>(
             }
             booster.trees.push(grown.tree);
             booster.told.push(grown.told);
-            steps.push(grown.step);
         }
         work.progress.advance(1);
         if let Some(watch) = &mut watch
@@ -219,12 +221,17 @@ fn fit_binned<C: Code>(
     Ok(Fit { booster, gain: mean_gains(&gains), rounds, coarse })
 }
 
-/// Computes `f(0), ..., f(n - 1)`, as many at once as there are threads; what does not fill all of them
+/// Lets `f` change each of `items`, as many at once as there are threads; what does not fill all of them
 /// comes last, so that it can have the idle ones for its own work.
-fn evenly<T: Send>(n: usize, work: &Work, f: impl Fn(usize) -> T + Sync) -> Vec<T> {
-    let full = n - n % work.pool.n_threads().min(n);
-    let mut done = work.pool.map(full, &f);
-    done.extend(work.pool.map(n - full, |i| f(full + i)));
+fn evenly<V: Send, T: Send>(
+    items: &mut [V],
+    work: &Work,
+    f: impl Fn(usize, &mut V) -> T + Sync,
+) -> Vec<T> {
+    let full = items.len() - items.len() % work.pool.n_threads().min(items.len());
+    let (items, rest) = items.split_at_mut(full);
+    let mut done = work.pool.map_mut(items, &f);
+    done.extend(work.pool.map_mut(rest, |i, item| f(full + i, item)));
     done
 }
 

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 pub use self::ready::Ready;
 use crate::{
+    base::spares::Spares,
     ml::{
         Matrix,
         classify::{
@@ -93,10 +94,11 @@ pub fn fit(
     }
     let bins = Bins::<u8>::new(samples.x, MAX_BINS, |v| v, work)?;
     let weights = samples.class_weights(params.balanced);
+    let rooms = Spares::default();
     let grown = work.pool.map(params.n_trees, |i| {
         work.check()?;
         let rng = Rng::stream(params.seed, i as u64);
-        let tree = grow(samples, &bins, &weights, params, rng);
+        let tree = rooms.with(|room| grow(samples, &bins, &weights, params, rng, room));
         work.progress.advance(1);
         tree
     });
@@ -147,19 +149,31 @@ struct Waiting {
     place: Place,
 }
 
+/// What growing a tree takes in memory.
+#[derive(Default)]
+struct Room {
+    copies: Vec<u32>,
+    rows: Vec<Drawn>,
+    scratch: Vec<Drawn>,
+    tables: Tables,
+    tally: Tally,
+}
+
 fn grow(
     samples: &Samples<'_>,
     bins: &Bins<u8>,
     weights: &[f64],
     params: &ForestParams,
     mut rng: Rng,
+    room: &mut Room,
 ) -> Result<(Tree, Vec<f64>), MlError> {
-    let mut rows = draw(samples.y, params.bootstrap, &mut rng);
-    let totals = count(&rows, samples.n_classes);
+    let Room { copies, rows, scratch, tables, tally } = room;
+    draw(samples.y, params.bootstrap, &mut rng, copies, rows);
+    let totals = count(rows, samples.n_classes);
     let mut growing = Growing::new(samples.n_classes);
     let mut decreases = vec![0.0; bins.features.len()];
-    let mut search = Search::new(bins, params, weights);
-    let mut scratch = Vec::new();
+    let order = (0..bins.features.len()).collect();
+    let mut search = Search { bins, params, weights, order, tables, tally };
     let mut waiting = vec![Waiting { start: 0, end: rows.len(), totals, depth: 0, place: None }];
     while let Some(Waiting { start, end, totals, depth, place }) = waiting.pop() {
         let node = &mut rows[start..end];
@@ -174,7 +188,7 @@ fn grow(
         decreases[feature] += cut.purity - purity_of(&totals, weights);
         let codes = &bins.features[feature].codes;
         let missing = bins.features[feature].n_bins();
-        let n_left = partition(node, &mut scratch, |drawn| {
+        let n_left = partition(node, scratch, |drawn| {
             let code = codes[drawn.row as usize];
             let is_missing = usize::from(code) == missing;
             (is_missing & cut.missing_left) | (!is_missing & (u16::from(code) <= cut.bin))
@@ -198,14 +212,16 @@ fn grow(
     Ok((growing.finish(bins.features.len())?, decreases))
 }
 
-/// Returns a tree's sample: each row that is in it, ascending.
-fn draw(y: &[u32], bootstrap: bool, rng: &mut Rng) -> Vec<Drawn> {
-    let mut copies = vec![u32::from(!bootstrap); y.len()];
+/// Draws a tree's sample: each row that is in it, ascending.
+fn draw(y: &[u32], bootstrap: bool, rng: &mut Rng, copies: &mut Vec<u32>, rows: &mut Vec<Drawn>) {
+    copies.clear();
+    copies.resize(y.len(), u32::from(!bootstrap));
     if bootstrap {
         (0..y.len()).for_each(|_| copies[rng.below(y.len())] += 1);
     }
-    let mut rows = Vec::with_capacity(y.len());
-    for ((row, &class), mut left) in (0..).zip(y).zip(copies) {
+    rows.clear();
+    for ((row, &class), &copies) in (0..).zip(y).zip(&*copies) {
+        let mut left = copies;
         while left > 0 {
             // A row that was drawn more often than its field holds stands twice.
             let copies = u16::try_from(left).unwrap_or(u16::MAX);
@@ -213,7 +229,6 @@ fn draw(y: &[u32], bootstrap: bool, rng: &mut Rng) -> Vec<Drawn> {
             left -= u32::from(copies);
         }
     }
-    rows
 }
 
 /// Returns what rows count by class.
@@ -239,22 +254,17 @@ fn purity_of(totals: &[u32], weights: &[f64]) -> f64 {
     squares / sum
 }
 
-/// The search for a node's split, with buffers that live as long as the tree grows.
+/// The search for a node's split.
 struct Search<'a> {
     bins: &'a Bins<u8>,
     params: &'a ForestParams,
     weights: &'a [f64],
     order: Vec<usize>,
-    tables: Tables,
-    tally: Tally,
+    tables: &'a mut Tables,
+    tally: &'a mut Tally,
 }
 
-impl<'a> Search<'a> {
-    fn new(bins: &'a Bins<u8>, params: &'a ForestParams, weights: &'a [f64]) -> Search<'a> {
-        let order = (0..bins.features.len()).collect();
-        Search { bins, params, weights, order, tables: Tables::default(), tally: Tally::default() }
-    }
-
+impl Search<'_> {
     /// Returns the best split among randomly drawn features; of equal ones the first drawn. Draws go
     /// on past `max_features` until one feature is not constant, as in scikit-learn.
     fn best(&mut self, rows: &[Drawn], totals: &[u32], rng: &mut Rng) -> Option<(usize, Cut)> {
@@ -274,7 +284,7 @@ impl<'a> Search<'a> {
             let features: Vec<_> = indices.iter().map(|&i| &self.bins.features[i]).collect();
             self.tables.count(&features, rows, n_classes);
             for (i, (&index, feature)) in indices.iter().zip(features).enumerate() {
-                self.tally.take(&mut self.tables, i, feature.n_bins(), n_classes);
+                self.tally.take(self.tables, i, feature.n_bins(), n_classes);
                 if self.tally.is_constant() {
                     n_constant += 1;
                     continue;

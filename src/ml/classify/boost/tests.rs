@@ -138,12 +138,14 @@ fn rows_that_a_tree_was_not_grown_on_find_their_leaf() {
     let mut margins = Margins::new(&samples, &[1.0; 3], &[0.0; 3]);
     margins.advance(&[], &work);
     let columns = Columns::new(&bins);
-    let ground =
-        Ground { bins: &bins, columns: &columns, params: &own, unit: margins.unit(), work: &work };
-    let grown = grow::tree(&ground, &margins.gradients(1), None, 5).unwrap();
+    let (unit, rooms) = (margins.unit(), Spares::default());
+    let ground = Ground { bins: &bins, columns: &columns, params: &own, unit, work: &work, rooms };
+    let (mut gradients, mut step) = (Vec::new(), vec![0.0; 300]);
+    margins.gradients(1, &mut gradients);
+    let grown = grow::tree(&ground, &gradients, None, 5, &mut step).unwrap();
     assert!(grown.tree.nodes().len() > 8);
     assert_eq!(grown.told.len(), grown.tree.nodes().len());
-    for (row, step) in x.rows().zip(&grown.step) {
+    for (row, step) in x.rows().zip(&step) {
         assert_eq!(grown.tree.answer(row, Rule::Below)[0], f64::from(*step));
     }
 }
