@@ -105,17 +105,17 @@ pub fn class_counts(y: &[u32], n_classes: usize) -> Vec<usize> {
 }
 
 /// Fills a matrix of shape `(n_rows, width)` block by block. Rows do not meet, so blocks smaller than
-/// a chunk change nothing but how well a small table spreads over threads, and how often a model is taken up.
+/// a chunk change nothing but how well a small table spreads over threads, and how near its rows stay to the processor.
 fn fill_rows(
     n_rows: usize,
     width: usize,
     work: &Work,
     fill: impl Fn(Range<usize>, &mut [f64]) + Sync,
 ) -> Result<Matrix, MlError> {
-    let block = (n_rows / 16).clamp(2048, 16_384);
-    let blocks = work.pool.map(n_rows.div_ceil(block), |i| {
+    const BLOCK: usize = 2048;
+    let blocks = work.pool.map(n_rows.div_ceil(BLOCK), |i| {
         work.check()?;
-        let rows = i * block..((i + 1) * block).min(n_rows);
+        let rows = i * BLOCK..((i + 1) * BLOCK).min(n_rows);
         let mut values = vec![0.0; rows.len() * width];
         fill(rows, &mut values);
         Ok::<_, MlError>(values)

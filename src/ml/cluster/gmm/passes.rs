@@ -381,19 +381,27 @@ impl Deviations {
         let n = registers::<S>();
         let (plain, _) = S::as_mut_simd_f64s(self.plain.as_flattened_mut());
         let (weighted, _) = S::as_mut_simd_f64s(self.weighted.as_flattened_mut());
+        let mut panels: [&[[f64; LANES]]; BLOCK_PANELS] = [&[]; BLOCK_PANELS];
+        let mut weights = [[0.0; LANES]; BLOCK_PANELS];
         let mut n_filled = 0;
-        for (p, (panel, weights)) in block.enumerate() {
-            let (values, _) = S::as_simd_f64s(panel.as_flattened());
-            let (weights, _) = S::as_simd_f64s(weights);
-            for (j, (values, m)) in values.chunks_exact(n).zip(mean).enumerate() {
-                let at = (j * BLOCK_PANELS + p) * n;
-                let (plain, weighted) = (&mut plain[at..at + n], &mut weighted[at..at + n]);
+        for (panel, own) in block {
+            (panels[n_filled], weights[n_filled]) = (panel, *own);
+            n_filled += 1;
+        }
+        let (weights, _) = S::as_simd_f64s(weights.as_flattened());
+        let of_feature = plain.chunks_exact_mut(BLOCK_PANELS * n);
+        let of_feature = of_feature.zip(weighted.chunks_exact_mut(BLOCK_PANELS * n));
+        for (j, ((plain, weighted), m)) in of_feature.zip(mean).enumerate() {
+            let m = simd.splat_f64s(*m);
+            let outs = plain.chunks_exact_mut(n).zip(weighted.chunks_exact_mut(n));
+            let outs = outs.zip(weights.chunks_exact(n));
+            for (((plain, weighted), weights), panel) in outs.zip(&panels[..n_filled]) {
+                let (values, _) = S::as_simd_f64s(&panel[j]);
                 for r in 0..n {
-                    plain[r] = simd.sub_f64s(values[r], simd.splat_f64s(*m));
+                    plain[r] = simd.sub_f64s(values[r], m);
                     weighted[r] = simd.mul_f64s(plain[r], weights[r]);
                 }
             }
-            n_filled = p + 1;
         }
         for j in 0..mean.len() {
             self.weighted[j * BLOCK_PANELS + n_filled..(j + 1) * BLOCK_PANELS].fill([0.0; LANES]);
