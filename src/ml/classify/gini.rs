@@ -157,6 +157,7 @@ impl Tally {
         min_rows: usize,
     ) -> Option<Cut> {
         let n_rows = self.rows.iter().sum::<u32>() + self.missing_rows;
+        let is_plain = weights.iter().all(|w| *w == 1.0);
         let mut best: Option<Cut> = None;
         let mut left = vec![0_u32; totals.len()];
         let mut consider = |left: &[u32], left_rows: u32, at: usize, missing_left: bool| {
@@ -164,7 +165,10 @@ impl Tally {
             if (left_rows as usize) < min_rows || right_rows < min_rows {
                 return;
             }
-            let purity = purity(left, totals, weights);
+            let purity = match is_plain {
+                true => purity_of_counts(left, totals),
+                false => purity(left, totals, weights),
+            };
             if best.is_none_or(|b| purity > b.purity) {
                 let missing_left = if self.missing_rows > 0 {
                     missing_left
@@ -229,6 +233,19 @@ fn purity(left: &[u32], totals: &[u32], weights: &[f64]) -> f64 {
     left_squares / left_sum + right_squares / right_sum
 }
 
+/// Returns what [`purity`] does where every class weighs 1, in whole numbers, which the processor adds sooner.
+fn purity_of_counts(left: &[u32], totals: &[u32]) -> f64 {
+    let (mut left_sum, mut left_squares, mut right_sum, mut right_squares) = (0, 0, 0, 0);
+    for (&l, &t) in left.iter().zip(totals) {
+        let (a, b) = (u64::from(l), u64::from(t - l));
+        left_sum += a;
+        left_squares += a * a;
+        right_sum += b;
+        right_squares += b * b;
+    }
+    left_squares as f64 / left_sum as f64 + right_squares as f64 / right_sum as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,6 +274,16 @@ mod tests {
         let cut = tally.best_cut(&feature, &[2, 2], &[1.0; 2], 1).unwrap();
         assert_eq!(cut, Cut { bin: 1, threshold: 3.0, missing_left: false, purity: 4.0 });
         assert_eq!(tally.best_cut(&feature, &[2, 2], &[1.0; 2], 3), None);
+    }
+
+    #[test]
+    fn whole_numbers_are_as_pure_as_others() {
+        let mut rng = Rng::new(2);
+        for _ in 0..200 {
+            let left: Vec<u32> = (0..5).map(|_| rng.below(1 << 20) as u32).collect();
+            let totals: Vec<u32> = left.iter().map(|l| l + 1 + rng.below(1 << 22) as u32).collect();
+            assert_eq!(purity_of_counts(&left, &totals), purity(&left, &totals, &[1.0; 5]));
+        }
     }
 
     /// Few rows and many, alone and together, after whatever an earlier node left behind.

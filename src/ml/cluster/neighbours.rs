@@ -29,9 +29,14 @@ pub(super) struct Neighbours {
 
 struct Node {
     slots: Range<usize>,
-    children: Option<[usize; 2]>,
-    /// Least and largest value of each feature.
-    bounds: Vec<[f64; 2]>,
+    children: Option<Children>,
+}
+
+/// Two nodes and their boxes, side by side.
+struct Children {
+    numbers: [usize; 2],
+    /// Least and largest value of each feature, of one and the other.
+    bounds: Vec<[[f64; 2]; 2]>,
 }
 
 impl Neighbours {
@@ -40,7 +45,8 @@ impl Neighbours {
         let mut rows: Vec<usize> = (0..x.n_rows()).collect();
         let mut nodes = Vec::new();
         if !rows.is_empty() {
-            build(x, &mut rows, 0, &mut nodes);
+            let bounds = bounds_of(x, &rows);
+            build(x, &mut rows, &bounds, 0, &mut nodes);
         }
         Neighbours { panels: Panels::new(&x.select_rows(&rows)), rows, nodes }
     }
@@ -57,10 +63,11 @@ impl Neighbours {
         let mut paths = vec![vec![0]];
         while let Some(path) = paths.pop() {
             let Some(node) = path.last().and_then(|&last| self.nodes.get(last)) else { continue };
-            match node.children {
+            match &node.children {
                 None => leaves.push((path, &self.rows[node.slots.clone()])),
                 Some(children) => paths.extend(
                     children
+                        .numbers
                         .map(|child| path.iter().copied().chain([child]).collect::<Vec<usize>>()),
                 ),
             }
@@ -83,9 +90,12 @@ impl Neighbours {
         let mut values: Vec<T> = Vec::with_capacity(self.nodes.len());
         let at = |child: usize| self.nodes.len() - 1 - child;
         for node in self.nodes.iter().rev() {
-            values.push(match node.children {
+            values.push(match &node.children {
                 None => of_leaf(&self.rows[node.slots.clone()]),
-                Some([a, b]) => join(values[at(a)], values[at(b)]),
+                Some(children) => {
+                    let [a, b] = children.numbers;
+                    join(values[at(a)], values[at(b)])
+                }
             });
         }
         values.reverse();
@@ -181,7 +191,7 @@ impl Neighbours {
                 continue;
             }
             let node = &self.nodes[node];
-            let Some(children) = node.children else {
+            let Some(children) = &node.children else {
                 for first in node.slots.clone().step_by(LANES) {
                     let distances = squared_distances(self.panels.panel(first / LANES), point);
                     // Most panels hold nothing near, which is seen at once where rows are looked at side by side.
@@ -193,9 +203,9 @@ impl Neighbours {
                 }
                 continue;
             };
-            let [a, b] = children;
-            let a = (self.nodes[a].squared_distance(point, radius), a);
-            let b = (self.nodes[b].squared_distance(point, radius), b);
+            let [a, b] = children.numbers;
+            let distances = children.squared_distances(point, radius);
+            let (a, b) = ((distances[0], a), (distances[1], b));
             let (near, far) = if b.0 < a.0 { (b, a) } else { (a, b) };
             for next in [far, near] {
                 if next.0 <= radius && enter(next.1) {
@@ -206,31 +216,45 @@ impl Neighbours {
     }
 }
 
-impl Node {
-    /// Returns the squared distance of the box to `point`, or something above `radius` if that is.
+impl Children {
+    /// Returns the squared distances of the boxes to `point`, or something above `radius` for both if they are.
     #[inline(always)]
-    fn squared_distance(&self, point: &[f64], radius: f64) -> f64 {
-        let mut sum = 0.0;
+    fn squared_distances(&self, point: &[f64], radius: f64) -> [f64; 2] {
+        let mut sums = [0.0; 2];
         for (bounds, p) in self.bounds.chunks(4).zip(point.chunks(4)) {
             for ([least, largest], p) in bounds.iter().zip(p) {
-                let d = (least - p).max(p - largest).max(0.0);
-                sum += d * d;
+                for i in 0..2 {
+                    let d = larger(larger(least[i] - p, p - largest[i]), 0.0);
+                    sums[i] += d * d;
+                }
             }
-            if sum > radius {
+            if sums[0] > radius && sums[1] > radius {
                 break;
             }
         }
-        sum
+        sums
     }
 }
 
-/// Appends the node over `rows`, which fill the slots from `start`, and those below it; returns its number.
-fn build(x: &Matrix, rows: &mut [usize], start: usize, nodes: &mut Vec<Node>) -> usize {
+/// Returns the larger of two numbers, of which neither is NaN: one instruction, where `f64::max` takes three.
+#[inline(always)]
+fn larger(a: f64, b: f64) -> f64 {
+    if a > b { a } else { b }
+}
+
+/// Appends the node over `rows`, whose box is known and which fill the slots from `start`, and those below it; returns its
+/// number.
+fn build(
+    x: &Matrix,
+    rows: &mut [usize],
+    bounds: &[[f64; 2]],
+    start: usize,
+    nodes: &mut Vec<Node>,
+) -> usize {
     let number = nodes.len();
-    let bounds = bounds(x, rows);
     let spread = |j: &usize| bounds[*j][1] - bounds[*j][0];
     let widest = (0..bounds.len()).max_by(|a, b| spread(a).total_cmp(&spread(b))).unwrap_or(0);
-    nodes.push(Node { slots: start..start + rows.len(), children: None, bounds });
+    nodes.push(Node { slots: start..start + rows.len(), children: None });
     if rows.len() > LEAF_ROWS {
         // Halves begin at a panel's first lane.
         let half = (rows.len() / 2).next_multiple_of(LANES);
@@ -238,13 +262,19 @@ fn build(x: &Matrix, rows: &mut [usize], start: usize, nodes: &mut Vec<Node>) ->
             x.row(a)[widest].total_cmp(&x.row(b)[widest]).then(a.cmp(&b))
         });
         let (lower, upper) = rows.split_at_mut(half);
-        let children = [build(x, lower, start, nodes), build(x, upper, start + half, nodes)];
-        nodes[number].children = Some(children);
+        let boxes = [bounds_of(x, lower), bounds_of(x, upper)];
+        let numbers = [
+            build(x, lower, &boxes[0], start, nodes),
+            build(x, upper, &boxes[1], start + half, nodes),
+        ];
+        let [a, b] = boxes;
+        let bounds = a.iter().zip(&b).map(|(a, b)| [[a[0], b[0]], [a[1], b[1]]]).collect();
+        nodes[number].children = Some(Children { numbers, bounds });
     }
     number
 }
 
-fn bounds(x: &Matrix, rows: &[usize]) -> Vec<[f64; 2]> {
+fn bounds_of(x: &Matrix, rows: &[usize]) -> Vec<[f64; 2]> {
     let mut bounds = vec![[f64::INFINITY, f64::NEG_INFINITY]; x.n_cols()];
     for &row in rows {
         for ([least, largest], v) in bounds.iter_mut().zip(x.row(row)) {

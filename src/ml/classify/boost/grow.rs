@@ -40,7 +40,7 @@ pub(super) struct Room {
     rows: Vec<u32>,
     others: Vec<u32>,
     scratch: Vec<u32>,
-    own: Vec<Pair>,
+    own: Vec<Small>,
 }
 
 /// A grown tree.
@@ -225,7 +225,7 @@ impl<C: Code> Grower<'_, C> {
         sums: Option<Vec<Pair>>,
         rows: &[u32],
         n_others: usize,
-        own: &mut Vec<Pair>,
+        own: &mut Vec<Small>,
     ) -> Waiting {
         let add = |sum: Pair, &row: &u32| plus(sum, self.gradients[row as usize].map(i64::from));
         let sum = rows.iter().fold([0; 2], add);
@@ -263,7 +263,7 @@ impl<C: Code> Grower<'_, C> {
         (n_drawn, n_others): (usize, usize),
         cut: &Cut,
         parent: usize,
-        own: &mut Vec<Pair>,
+        own: &mut Vec<Small>,
     ) -> (Waiting, Waiting) {
         let (middle, others) = (node.drawn.start + n_drawn, node.others.start + n_others);
         let (left_rows, right_rows) = (node.drawn.start..middle, middle..node.drawn.end);

@@ -84,11 +84,11 @@ impl<'a, C: Code> Histograms<'a, C> {
         &self,
         rows: &[u32],
         gradients: &[Small],
-        own: &mut Vec<Pair>,
+        own: &mut Vec<Small>,
         work: &Work,
     ) -> Vec<Pair> {
         own.clear();
-        own.extend(rows.iter().map(|&row| gradients[row as usize].map(i64::from)));
+        own.extend(rows.iter().map(|&row| gradients[row as usize]));
         let mut sums = self.zeros();
         let mut parts = self.parts(&mut sums);
         let fill = |i: usize, part: &mut &mut [Pair]| {
@@ -146,13 +146,14 @@ impl<'a, C: Code> Histograms<'a, C> {
 }
 
 /// Sums four columns side by side, in tables of all codes there are, so that no code needs a check.
-fn add_four(codes: &[[u8; 4]], rows: &[u32], own: &[Pair]) -> [[Pair; u8::LIMIT]; 4] {
+fn add_four(codes: &[[u8; 4]], rows: &[u32], own: &[Small]) -> [[Pair; u8::LIMIT]; 4] {
     let mut tables = [[[0; 2]; u8::LIMIT]; 4];
     let [a, b, c, d] = &mut tables;
     simd::run(
         #[inline(always)]
         || {
-            for (&row, &gradient) in rows.iter().zip(own) {
+            for (&row, &[g, h]) in rows.iter().zip(own) {
+                let gradient = [i64::from(g), i64::from(h)];
                 let [i, j, k, l] = codes[row as usize].map(usize::from);
                 a[i] = plus(a[i], gradient);
                 b[j] = plus(b[j], gradient);
@@ -164,10 +165,10 @@ fn add_four(codes: &[[u8; 4]], rows: &[u32], own: &[Pair]) -> [[Pair; u8::LIMIT]
     tables
 }
 
-fn add_one<C: Code>(codes: &[C], rows: &[u32], own: &[Pair], sums: &mut [Pair]) {
-    for (&row, &gradient) in rows.iter().zip(own) {
+fn add_one<C: Code>(codes: &[C], rows: &[u32], own: &[Small], sums: &mut [Pair]) {
+    for (&row, gradient) in rows.iter().zip(own) {
         let i = codes[row as usize].index();
-        sums[i] = plus(sums[i], gradient);
+        sums[i] = plus(sums[i], gradient.map(i64::from));
     }
 }
 
