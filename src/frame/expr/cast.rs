@@ -1,12 +1,15 @@
 //! CAST and TRY_CAST between the types of expressions.
 //! It does not know which casts happen without being asked.
 
+use std::borrow::Cow;
+
 use arrow::datatypes::IntervalMonthDayNano;
 
 use crate::frame::expr::{
     calendar::DAY,
     column::{
-        Bool, Col, Date, Day, Evaluated, Float, Int, Interval, Micros, Text, Timestamp, map1, try1,
+        Bool, Col, Date, Day, Evaluated, Float, Int, Interval, Micros, Operand, Text, Timestamp,
+        map1, try1,
     },
     functions::math,
     read_form, text_form,
@@ -31,7 +34,7 @@ pub fn is_possible(from: Ty, to: Ty) -> bool {
 /// # Errors
 /// The first row whose value does not fit.
 pub fn cast(col: &Col, from: Ty, target: Target, is_try: bool, n: usize) -> Evaluated {
-    let args = std::slice::from_ref(col);
+    let args = &[Cow::Borrowed(col)];
     let keep = Keep { is_try, target };
     match (from, target.ty) {
         (Ty::Null, to) => Ok(arrow::array::new_null_array(&to.arrow(), n)),
@@ -79,7 +82,7 @@ pub fn cast(col: &Col, from: Ty, target: Target, is_try: bool, n: usize) -> Eval
     }
 }
 
-fn to_text(args: &[Col], from: Ty, n: usize) -> Evaluated {
+fn to_text(args: &[Operand<'_>], from: Ty, n: usize) -> Evaluated {
     match from {
         Ty::Bool => map1::<Bool, _>(args, n, |b| b.to_string()),
         Ty::Int => map1::<Int, _>(args, n, |i| i.to_string()),

@@ -1,7 +1,7 @@
 //! A computed column, and loops over the rows of one, two or three of them.
 //! It does not know what is computed: functions hand a closure to the loops.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use arrow::{
     array::{
@@ -67,6 +67,10 @@ impl Col {
             .map_err(|_| Fault { row: 0, message: TOO_MUCH_TEXT.to_string() })
     }
 }
+
+/// A column that is handed to a function; constants and columns of the table are lent, since threads that count the owners of
+/// one thing wait for each other.
+pub type Operand<'a> = Cow<'a, Col>;
 
 /// A type whose values can be read out of a column.
 pub trait Sql {
@@ -276,7 +280,7 @@ fn in_row<O>(row: usize, value: Result<Option<O>, String>) -> Result<Option<O>, 
 
 /// Computes `f` of one argument in each row; null gives null.
 pub fn try1<A: Sql, O: Out>(
-    args: &[Col],
+    args: &[Operand<'_>],
     n: usize,
     f: impl for<'a> Fn(A::Item<'a>) -> Result<Option<O>, String>,
 ) -> Evaluated {
@@ -287,7 +291,7 @@ pub fn try1<A: Sql, O: Out>(
 
 /// Computes `f` of two arguments in each row; a null among them gives null.
 pub fn try2<A: Sql, B: Sql, O: Out>(
-    args: &[Col],
+    args: &[Operand<'_>],
     n: usize,
     f: impl for<'a, 'b> Fn(A::Item<'a>, B::Item<'b>) -> Result<Option<O>, String>,
 ) -> Evaluated {
@@ -301,7 +305,7 @@ pub fn try2<A: Sql, B: Sql, O: Out>(
 
 /// Computes `f` of three arguments in each row; a null among them gives null.
 pub fn try3<A: Sql, B: Sql, C: Sql, O: Out>(
-    args: &[Col],
+    args: &[Operand<'_>],
     n: usize,
     f: impl for<'a, 'b, 'c> Fn(A::Item<'a>, B::Item<'b>, C::Item<'c>) -> Result<Option<O>, String>,
 ) -> Evaluated {
@@ -315,7 +319,7 @@ pub fn try3<A: Sql, B: Sql, C: Sql, O: Out>(
 
 /// Computes an infallible `f` of one argument in each row; null gives null.
 pub fn map1<A: Sql, O: Out>(
-    args: &[Col],
+    args: &[Operand<'_>],
     n: usize,
     f: impl for<'a> Fn(A::Item<'a>) -> O,
 ) -> Evaluated {
@@ -324,7 +328,7 @@ pub fn map1<A: Sql, O: Out>(
 
 /// Computes an infallible `f` of two arguments in each row; a null among them gives null.
 pub fn map2<A: Sql, B: Sql, O: Out>(
-    args: &[Col],
+    args: &[Operand<'_>],
     n: usize,
     f: impl for<'a, 'b> Fn(A::Item<'a>, B::Item<'b>) -> O,
 ) -> Evaluated {
@@ -333,7 +337,7 @@ pub fn map2<A: Sql, B: Sql, O: Out>(
 
 /// Computes an infallible `f` of three arguments in each row; a null among them gives null.
 pub fn map3<A: Sql, B: Sql, C: Sql, O: Out>(
-    args: &[Col],
+    args: &[Operand<'_>],
     n: usize,
     f: impl for<'a, 'b, 'c> Fn(A::Item<'a>, B::Item<'b>, C::Item<'c>) -> O,
 ) -> Evaluated {
@@ -342,7 +346,7 @@ pub fn map3<A: Sql, B: Sql, C: Sql, O: Out>(
 
 /// Computes `f` of any number of arguments of one type in each row; `f` sees the nulls.
 pub fn map_all<A: Sql, O: Out>(
-    args: &[Col],
+    args: &[Operand<'_>],
     n: usize,
     f: impl for<'a> Fn(&mut dyn Iterator<Item = Option<A::Item<'a>>>) -> Option<O>,
 ) -> Evaluated {
@@ -351,11 +355,11 @@ pub fn map_all<A: Sql, O: Out>(
 
 /// Computes a fallible `f` of any number of arguments of one type in each row; `f` sees the nulls.
 pub fn try_all<A: Sql, O: Out>(
-    args: &[Col],
+    args: &[Operand<'_>],
     n: usize,
     f: impl for<'a> Fn(&mut dyn Iterator<Item = Option<A::Item<'a>>>) -> Result<Option<O>, String>,
 ) -> Evaluated {
-    let readers: Vec<_> = args.iter().map(Reader::<A>::new).collect();
+    let readers: Vec<_> = args.iter().map(|arg| Reader::<A>::new(arg)).collect();
     O::collect(n, |row| in_row(row, f(&mut readers.iter().map(|reader| reader.get(row)))))
 }
 

@@ -1,7 +1,7 @@
 //! Comparisons: floats as SQL orders them (NaN equals itself and is the greatest, -0 equals 0).
 //! It does not know three-valued logic: null in gives null out, except in `distinct` and `extreme`.
 
-use std::{cmp::Ordering, collections::HashSet};
+use std::{borrow::Cow, cmp::Ordering, collections::HashSet};
 
 use arrow::datatypes::IntervalMonthDayNano;
 
@@ -9,14 +9,14 @@ use crate::frame::expr::{
     ast::Cmp,
     calendar::DAY,
     column::{
-        Bool, Col, Date, Day, Evaluated, Float, Int, Interval, Micros, Sql, Text, Timestamp,
-        map_all, map2, try1,
+        Bool, Col, Date, Day, Evaluated, Float, Int, Interval, Micros, Operand, Sql, Text,
+        Timestamp, map_all, map2, try1,
     },
     types::Ty,
 };
 
 /// Compares two columns of type `ty`.
-pub fn compare(cmp: Cmp, ty: Ty, args: &[Col], n: usize) -> Evaluated {
+pub fn compare(cmp: Cmp, ty: Ty, args: &[Operand<'_>], n: usize) -> Evaluated {
     match ty {
         Ty::Bool => map2::<Bool, Bool, _>(args, n, |x, y| holds(cmp, x.cmp(&y))),
         Ty::Int => map2::<Int, Int, _>(args, n, |x, y| holds(cmp, x.cmp(&y))),
@@ -32,7 +32,7 @@ pub fn compare(cmp: Cmp, ty: Ty, args: &[Col], n: usize) -> Evaluated {
 }
 
 /// `IS DISTINCT FROM`: null is a value like any other.
-pub fn distinct(ty: Ty, args: &[Col], n: usize) -> Evaluated {
+pub fn distinct(ty: Ty, args: &[Operand<'_>], n: usize) -> Evaluated {
     match ty {
         Ty::Bool => differ::<Bool>(args, n, |x, y| x.cmp(&y)),
         Ty::Int => differ::<Int>(args, n, |x, y| x.cmp(&y)),
@@ -46,7 +46,7 @@ pub fn distinct(ty: Ty, args: &[Col], n: usize) -> Evaluated {
 }
 
 /// The greatest of several columns if `wanted` is `Greater`, the least if it is `Less`; nulls are left out.
-pub fn extreme(wanted: Ordering, ty: Ty, args: &[Col], n: usize) -> Evaluated {
+pub fn extreme(wanted: Ordering, ty: Ty, args: &[Operand<'_>], n: usize) -> Evaluated {
     match ty {
         Ty::Bool => map_all::<Bool, bool>(args, n, |v| best(v, wanted, |x, y| x.cmp(y))),
         Ty::Int | Ty::Null => map_all::<Int, i64>(args, n, |v| best(v, wanted, |x, y| x.cmp(y))),
@@ -69,7 +69,7 @@ pub fn among(ty: Ty, value: &Col, constants: &[Col], n: usize) -> Evaluated {
     let has_null = constants.iter().any(|c| c.array.is_null(0));
     let known = constants.iter().filter(|c| !c.array.is_null(0));
     let answer = |found: bool| Ok((found || !has_null).then_some(found));
-    let value = std::slice::from_ref(value);
+    let value = &[Cow::Borrowed(value)];
     macro_rules! look_up {
         ($sql:ident, $key:expr) => {{
             let keys: HashSet<_> =
@@ -120,7 +120,7 @@ fn holds(cmp: Cmp, order: Ordering) -> bool {
 }
 
 fn differ<S: Sql>(
-    args: &[Col],
+    args: &[Operand<'_>],
     n: usize,
     order: impl for<'a, 'b> Fn(S::Item<'a>, S::Item<'b>) -> Ordering,
 ) -> Evaluated {

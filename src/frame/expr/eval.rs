@@ -4,6 +4,8 @@
 //! Branches that a row does not take are not computed for it: CASE, COALESCE, IF, AND and OR look at the rows
 //! that are still open, so `case when x <> 0 then 1 // x end` never fails.
 
+use std::borrow::Cow;
+
 use arrow::{
     array::{Array, ArrayRef, AsArray, BooleanArray, UInt64Array},
     compute,
@@ -14,7 +16,7 @@ use crate::frame::expr::{
     ast::Cmp,
     bind::{Bound, Op},
     cast,
-    column::{Col, Evaluated, TOO_MUCH_TEXT, null_of},
+    column::{Col, Evaluated, Operand, TOO_MUCH_TEXT, null_of},
     compare,
     types::Ty,
 };
@@ -25,7 +27,7 @@ type Result<T> = std::result::Result<T, ExprError>;
 #[derive(Clone)]
 pub struct Rows {
     /// The columns that the expression reads.
-    pub columns: Vec<ArrayRef>,
+    pub columns: Vec<Col>,
     /// How many rows there are.
     pub n_rows: usize,
     /// Which rows of the table these are: the first one's number, or every one's.
@@ -44,8 +46,8 @@ pub enum Origin {
 impl Rows {
     fn take(&self, wanted: &[usize]) -> Result<Rows> {
         let indices = UInt64Array::from_iter_values(wanted.iter().map(|&i| i as u64));
-        let columns: std::result::Result<Vec<_>, _> =
-            self.columns.iter().map(|c| compute::take(c, &indices, None)).collect();
+        let take = |c: &Col| compute::take(&c.array, &indices, None).map(Col::rows);
+        let columns: std::result::Result<Vec<_>, _> = self.columns.iter().map(take).collect();
         Ok(Rows {
             columns: columns.map_err(|error| ExprError::new(0, error.to_string(), ""))?,
             n_rows: wanted.len(),
@@ -65,16 +67,16 @@ impl Rows {
 ///
 /// # Errors
 /// Of the first row that cannot be computed.
-pub fn eval(bound: &Bound, rows: &Rows) -> Result<Col> {
+pub fn eval<'a>(bound: &'a Bound, rows: &'a Rows) -> Result<Operand<'a>> {
     if rows.n_rows == 0 {
-        return Ok(Col::rows(arrow::array::new_empty_array(&bound.ty.arrow())));
+        return Ok(Cow::Owned(Col::rows(arrow::array::new_empty_array(&bound.ty.arrow()))));
     }
-    match &bound.op {
-        Op::Column(slot) => match rows.columns.get(*slot) {
-            Some(array) => Ok(Col::rows(array.clone())),
-            None => Err(ExprError::new(bound.at, "a column was lost", "")),
-        },
-        Op::Constant(col) => Ok(col.clone()),
+    let computed = match &bound.op {
+        Op::Column(slot) => {
+            let lost = || ExprError::new(bound.at, "a column was lost", "");
+            return rows.columns.get(*slot).map(Cow::Borrowed).ok_or_else(lost);
+        }
+        Op::Constant(col) => return Ok(Cow::Borrowed(col)),
         Op::Call(overload, args) => apply(bound, rows, args, |args, n| (overload.eval)(args, n)),
         Op::Compare(cmp, pair) => {
             let ty = pair[0].ty;
@@ -105,7 +107,8 @@ pub fn eval(bound: &Bound, rows: &Rows) -> Result<Col> {
                 None => Ok(arrow::array::new_null_array(&target.ty.arrow(), n)),
             })
         }
-    }
+    };
+    computed.map(Cow::Owned)
 }
 
 /// Computes the operands, then the operation: once if all of them are constants.
@@ -113,12 +116,28 @@ fn apply(
     bound: &Bound,
     rows: &Rows,
     operands: &[Bound],
-    f: impl Fn(&[Col], usize) -> Evaluated,
+    f: impl Fn(&[Operand<'_>], usize) -> Evaluated,
 ) -> Result<Col> {
-    let operands = operands.iter().map(|o| eval(o, rows)).collect::<Result<Vec<_>>>()?;
+    // Nearly all operations have one operand or two, for which no list is made.
+    match operands {
+        [a] => applied(bound, rows, &[eval(a, rows)?], f),
+        [a, b] => applied(bound, rows, &[eval(a, rows)?, eval(b, rows)?], f),
+        all => {
+            let all = all.iter().map(|o| eval(o, rows)).collect::<Result<Vec<_>>>()?;
+            applied(bound, rows, &all, f)
+        }
+    }
+}
+
+fn applied(
+    bound: &Bound,
+    rows: &Rows,
+    operands: &[Operand<'_>],
+    f: impl Fn(&[Operand<'_>], usize) -> Evaluated,
+) -> Result<Col> {
     let is_constant = operands.iter().all(|o| o.is_constant);
     let n = if is_constant { 1 } else { rows.n_rows };
-    let array = f(&operands, n).map_err(|fault| {
+    let array = f(operands, n).map_err(|fault| {
         let error = ExprError::new(bound.at, fault.message, advice(bound));
         if is_constant { error } else { error.in_row(rows.number(fault.row)) }
     })?;
@@ -162,7 +181,7 @@ pub(super) fn folded(bound: Bound) -> Bound {
     }
     let none = Rows { columns: Vec::new(), n_rows: 1, origin: Origin::From(0) };
     match eval(&bound, &none) {
-        Ok(col) if col.is_constant => Bound { at, ty, op: Op::Constant(col) },
+        Ok(col) if col.is_constant => Bound { at, ty, op: Op::Constant(col.into_owned()) },
         _ => bound,
     }
 }
@@ -188,7 +207,8 @@ fn advice(bound: &Bound) -> &'static str {
 }
 
 fn boolean(bound: &Bound, rows: &Rows) -> Result<BooleanArray> {
-    Ok(expanded(bound, &eval(bound, rows)?, rows.n_rows)?.as_boolean().clone())
+    let col = eval(bound, rows)?;
+    Ok(expanded(bound, &col, rows.n_rows)?.as_boolean().clone())
 }
 
 fn truth(
@@ -300,9 +320,9 @@ fn case(arms: &[(Bound, Bound)], ty: Ty, rows: &Rows) -> Result<Col> {
             continue;
         }
         let values = if left.is_empty() {
-            eval(then, &at_hand)?
+            eval(then, &at_hand)?.into_owned()
         } else {
-            eval(then, &at_hand.take(&taken)?)?
+            eval(then, &at_hand.take(&taken)?)?.into_owned()
         };
         let taken_rows: Vec<usize> = taken.iter().map(|&i| open[i]).collect();
         picks.add(&values, &taken_rows, |_| true);
@@ -320,7 +340,7 @@ fn coalesce(items: &[Bound], ty: Ty, rows: &Rows) -> Result<Col> {
     let mut open: Vec<usize> = (0..rows.n_rows).collect();
     let mut at_hand = rows.clone();
     for item in items {
-        let values = eval(item, &at_hand)?;
+        let values = eval(item, &at_hand)?.into_owned();
         let nulls = values.array.logical_nulls();
         let is_null = |place: usize| nulls.as_ref().is_some_and(|n| n.is_null(place));
         picks.add(&values, &open, |place| !is_null(place));

@@ -40,6 +40,7 @@ use crate::{base::pool::Pool, frame::onnx};
 use self::{
     ast::Ast,
     bind::{Binder, Bound},
+    column::Col,
     eval::{Origin, Rows},
     types::Ty,
 };
@@ -148,11 +149,15 @@ impl Expr {
         let columns = read_columns(&binder, batch)?;
         let chunks = pool.map_chunks(batch.num_rows(), |rows| {
             let at_hand = Rows {
-                columns: columns.iter().map(|c| c.slice(rows.start, rows.len())).collect(),
+                columns: columns
+                    .iter()
+                    .map(|c| Col::rows(c.slice(rows.start, rows.len())))
+                    .collect(),
                 n_rows: rows.len(),
                 origin: Origin::From(rows.start),
             };
-            eval::expanded(&bound, &eval::eval(&bound, &at_hand)?, rows.len())
+            let col = eval::eval(&bound, &at_hand)?;
+            eval::expanded(&bound, &col, rows.len())
         });
         let mut chunks = chunks.into_iter().collect::<Result<Vec<_>, ExprError>>()?;
         match chunks.len() {
@@ -213,10 +218,11 @@ impl Ready {
     /// # Errors
     /// As [`Expr::eval`].
     pub fn eval(&self, columns: &[ArrayRef], n_rows: usize) -> Result<ArrayRef, ExprError> {
-        let read = self.columns.iter().map(|column| read_column(column, columns));
+        let read = self.columns.iter().map(|column| read_column(column, columns).map(Col::rows));
         let at_hand =
             Rows { columns: read.collect::<Result<_, _>>()?, n_rows, origin: Origin::From(0) };
-        eval::expanded(&self.bound, &eval::eval(&self.bound, &at_hand)?, n_rows)
+        let col = eval::eval(&self.bound, &at_hand)?;
+        eval::expanded(&self.bound, &col, n_rows)
     }
 }
 

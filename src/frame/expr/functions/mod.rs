@@ -10,7 +10,7 @@ pub mod text;
 use crate::{
     base::names,
     frame::expr::{
-        column::{Col, Evaluated},
+        column::{Evaluated, Operand},
         types::Ty,
     },
 };
@@ -32,7 +32,7 @@ pub struct Overload {
     /// The type of its result.
     pub gives: Ty,
     /// Computes it for `n` rows; arguments have exactly the types of `takes`.
-    pub eval: fn(&[Col], usize) -> Evaluated,
+    pub eval: fn(&[Operand<'_>], usize) -> Evaluated,
 }
 
 /// Names that the binder resolves itself, because their result's type depends on their arguments: for
@@ -98,7 +98,7 @@ pub fn suggestion(wrong: &str) -> String {
 pub(super) const fn takes(
     takes: &'static [Ty],
     gives: Ty,
-    eval: fn(&[Col], usize) -> Evaluated,
+    eval: fn(&[Operand<'_>], usize) -> Evaluated,
 ) -> Overload {
     Overload { takes, repeats: false, gives, eval }
 }
@@ -107,7 +107,7 @@ pub(super) const fn takes(
 pub(super) const fn repeats(
     takes: &'static [Ty],
     gives: Ty,
-    eval: fn(&[Col], usize) -> Evaluated,
+    eval: fn(&[Operand<'_>], usize) -> Evaluated,
 ) -> Overload {
     Overload { takes, repeats: true, gives, eval }
 }
