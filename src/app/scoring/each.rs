@@ -41,7 +41,7 @@ impl Scorer {
         let schema: SchemaRef = none.table.schema();
         let batches: Vec<_> = settled.answers.iter().map(|table| table.batch().clone()).collect();
         let all = Table::from_batches(&schema, &batches)?;
-        let table = aligned(&all, raw.id()?, Some(&settled.rows))?;
+        let table = aligned(all, raw.id()?, Some(&settled.rows))?;
         Ok((Assigned { table, remarks: Vec::new(), notes: Vec::new() }, settled.refused))
     }
 

@@ -231,6 +231,14 @@ fn primitive<T: ArrowPrimitiveType>(values: Vec<Option<T::Native>>) -> ArrayRef 
     Arc::new(PrimitiveArray::<T>::from_iter(values))
 }
 
+/// Does so for texts.
+fn texts<S: AsRef<str>>(values: Vec<Option<S>>) -> ArrayRef {
+    if values.iter().all(Option::is_some) {
+        return Arc::new(StringArray::from_iter_values(values.into_iter().flatten()));
+    }
+    Arc::new(StringArray::from_iter(values))
+}
+
 fn failed(error: impl Into<FrameError>) -> Problem {
     Problem::internal(error.into().to_string())
 }
@@ -292,11 +300,11 @@ impl Column {
                 })?;
                 primitive::<TimestampMicrosecondType>(values)
             }
-            Holds::Texts if self.is_id => Arc::new(StringArray::from(self.values(cells, id_text)?)),
-            Holds::Texts => Arc::new(StringArray::from(self.values(cells, |cell| match cell {
+            Holds::Texts if self.is_id => texts(self.values(cells, id_text)?),
+            Holds::Texts => texts(self.values(cells, |cell| match cell {
                 Cell::Text(text) => Some(text.as_ref()),
                 _ => None,
-            })?)),
+            })?),
         })
     }
 
@@ -304,7 +312,7 @@ impl Column {
     fn numbers(&self, cells: &[Option<&Cell<'_>>], is_whole: bool) -> Result<ArrayRef, Problem> {
         let is_text = |cell: &&Cell<'_>| matches!(cell, Cell::Text(_));
         if self.is_id && cells.iter().flatten().any(is_text) {
-            return Ok(Arc::new(StringArray::from(self.values(cells, id_text)?)));
+            return Ok(texts(self.values(cells, id_text)?));
         }
         if self.is_id && is_whole {
             let whole = self.values(cells, id_number)?;

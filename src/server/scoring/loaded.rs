@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use arrow::util::display::array_value_to_string;
 use axum::http::HeaderValue;
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{columns::Columns, drift::Watching, openapi, page, problem::Problem};
 use crate::{
@@ -119,8 +119,11 @@ impl Loaded {
     /// # Errors
     /// If a column cannot be written.
     pub fn json(&self, answers: &Answers) -> Result<Vec<u8>, Problem> {
-        let names: Vec<String> =
-            answers.table.names().iter().map(|name| json!(name).to_string() + ":").collect();
+        let failed = |error: serde_json::Error| Problem::internal(error.to_string());
+        let mut names = Vec::with_capacity(answers.table.batch().num_columns());
+        for field in answers.table.schema().fields() {
+            names.push(serde_json::to_string(field.name()).map_err(failed)? + ":");
+        }
         let mut refused = answers.refused.iter().peekable();
         let mut out = Vec::with_capacity(self.head.len() + 8 + answers.n_rows * names.len() * 28);
         out.extend_from_slice(self.head.as_bytes());
@@ -136,8 +139,7 @@ impl Loaded {
             }
             if let Some((_, why)) = refused.next_if(|(refused, _)| *refused == row) {
                 out.extend_from_slice(b",\"error\":");
-                serde_json::to_writer(&mut out, why)
-                    .map_err(|error| Problem::internal(error.to_string()))?;
+                serde_json::to_writer(&mut out, why).map_err(failed)?;
             }
             out.push(b'}');
         }
