@@ -5,7 +5,7 @@ use std::{
     fmt::Write,
     sync::{
         Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -18,15 +18,20 @@ use crate::{
     stage::{error::StageError, work::Work},
 };
 
-/// Rows that may wait to be counted, in half a second: enough to tell what has moved within minutes, and few beside what is
-/// answered, as rows that come one by one cost more to count than rows of a file.
+/// Rows that may wait to be counted, in half a second: enough to tell what has moved within minutes, and so few that those
+/// who ask meanwhile need not wait for the processor.
 const WAITING: usize = 512;
+
+/// A request takes the room of so many rows beside its own: rows that come one by one cost more to count than rows of a file.
+const OF_A_REQUEST: usize = 7;
 
 /// Watches the rows of one run.
 #[derive(Default)]
 pub struct Watching {
     sight: OnceLock<Sight>,
     asked: AtomicBool,
+    room_taken: AtomicUsize,
+    passed_over: AtomicU64,
     seen: Mutex<Seen>,
 }
 
@@ -34,8 +39,6 @@ pub struct Watching {
 struct Seen {
     /// Raw rows and their answers.
     waiting: Vec<(Table, Table)>,
-    n_waiting: usize,
-    passed_over: u64,
     counts: Option<Counts>,
 }
 
@@ -56,32 +59,29 @@ impl Watching {
         if self.sight.get().is_none() {
             return;
         }
-        let mut seen = self.seen();
         let n_rows = raw.n_rows();
-        if seen.n_waiting + n_rows > WAITING {
-            seen.passed_over += n_rows as u64;
-            return;
+        let with_these = |n: usize| Some(n + room(n_rows)).filter(|n| *n <= WAITING);
+        // Where many ask there is no room most of the time, and nobody waits for a lock to find that out.
+        match self.room_taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_these) {
+            Ok(_) => self.seen().waiting.push((raw.clone(), answers.clone())),
+            Err(_) => _ = self.passed_over.fetch_add(n_rows as u64, Ordering::Relaxed),
         }
-        seen.n_waiting += n_rows;
-        seen.waiting.push((raw.clone(), answers.clone()));
     }
 
     /// Counts what was left.
     pub fn count(&self, work: &Work) {
         let Some(sight) = self.sight.get() else { return };
-        let waiting = {
-            let mut seen = self.seen();
-            seen.n_waiting = 0;
-            std::mem::take(&mut seen.waiting)
-        };
+        let waiting = std::mem::take(&mut self.seen().waiting);
+        let freed = waiting.iter().map(|(raw, _)| room(raw.n_rows())).sum();
+        self.room_taken.fetch_sub(freed, Ordering::Relaxed);
         for parts in waiting.chunk_by(|a, b| a.0.schema() == b.0.schema()) {
             let counted = counted(sight, parts, work);
             let mut seen = self.seen();
             match counted {
                 Ok(counts) => seen.counts.get_or_insert_with(|| sight.profile.none()).add(&counts),
                 Err(_) => {
-                    seen.passed_over +=
-                        parts.iter().map(|(raw, _)| raw.n_rows() as u64).sum::<u64>();
+                    let n_rows: usize = parts.iter().map(|(raw, _)| raw.n_rows()).sum();
+                    self.passed_over.fetch_add(n_rows as u64, Ordering::Relaxed);
                 }
             }
         }
@@ -92,7 +92,7 @@ impl Watching {
         let Some(sight) = self.sight.get() else { return };
         let seen = self.seen();
         let counts = seen.counts.clone().unwrap_or_else(|| sight.profile.none());
-        let passed_over = seen.passed_over;
+        let passed_over = self.passed_over.load(Ordering::Relaxed);
         drop(seen);
         for (name, help, n) in [
             ("rows_total", "Rows counted beside those that the run learnt from.", counts.rows),
@@ -109,6 +109,11 @@ impl Watching {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Returns what the rows of a request take of the room there is.
+fn room(n_rows: usize) -> usize {
+    n_rows + OF_A_REQUEST
 }
 
 /// Counts rows of the same columns together.
