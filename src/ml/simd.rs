@@ -19,7 +19,7 @@ use std::{cell::Cell, sync::OnceLock};
 use pulp::Arch;
 pub use pulp::{Simd, WithSimd};
 
-pub use self::lines::{Kernel, Line, Lines, on_lines};
+pub use self::lines::{Heap, Kernel, Line, Lines, Values, on_lines};
 
 /// An instruction set that this machine has.
 #[derive(Clone, Copy, Debug)]

@@ -12,6 +12,51 @@ use super::{FORCED, Level};
 #[repr(C, align(64))]
 pub struct Line<T>(pub [T; 64]);
 
+/// Most values that a heap can ask; a power of two, so that no place needs a check.
+const VALUES: usize = 512;
+
+/// Values of one row.
+pub struct Values {
+    values: [u16; VALUES],
+    n: usize,
+}
+
+/// Three levels of splits, the children of split `i` being `2 i` and `2 i + 1`: each asks whether the value at a place is at
+/// or above a cut, which sends it right. The first split has number 1; 0 is not used.
+#[derive(Clone, Copy, Default)]
+#[repr(C, align(32))]
+pub struct Heap {
+    /// The places.
+    pub places: [u16; 8],
+    /// The cuts.
+    pub cuts: [u16; 8],
+}
+
+impl Values {
+    /// Makes room for `n` values; `None` if that is too many.
+    pub fn zeros(n: usize) -> Option<Values> {
+        (n <= VALUES).then_some(Values { values: [0; VALUES], n })
+    }
+
+    /// Puts a value at a place.
+    pub fn put(&mut self, place: usize, value: u8) {
+        self.values[place % VALUES] = u16::from(value);
+    }
+}
+
+impl Heap {
+    /// Goes down from split to split; returns which of the eight places under the heap that comes to.
+    #[inline(always)]
+    fn descend(&self, values: &Values) -> usize {
+        let mut at = 1;
+        for _ in 0..3 {
+            let value = values.values[usize::from(self.places[at % 8]) % VALUES];
+            at = 2 * at + usize::from(value >= self.cuts[at % 8]);
+        }
+        at % 8
+    }
+}
+
 /// What is done with lines on one level.
 pub trait Lines: Copy {
     /// A line in registers.
@@ -37,6 +82,13 @@ pub trait Lines: Copy {
 
     /// Adds to each row's sum what its byte, which is below 64, finds in a table.
     fn add_found(self, at: Self::Bytes, table: &[f32; 64], sums: &mut Line<f32>);
+
+    /// Returns which of the places under each heap the values come to.
+    #[inline(always)]
+    fn descend(self, values: &Values, heaps: [&Heap; 4]) -> [usize; 4] {
+        let [a, b, c, d] = heaps;
+        [a.descend(values), b.descend(values), c.descend(values), d.descend(values)]
+    }
 }
 
 /// A kernel over lines. It and whatever it calls must be `#[inline(always)]`; closures handed to `map` are not.
@@ -127,7 +179,7 @@ mod x86 {
         x86::{V3, V4},
     };
 
-    use super::{Line, Lines, Plain};
+    use super::{Heap, Line, Lines, Plain, Values};
 
     /// A line is two registers.
     #[derive(Clone, Copy)]
@@ -186,6 +238,24 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub struct Whole(pub V4);
 
+    /// Values that two registers hold.
+    const HELD: usize = 64;
+
+    /// Which of the places under a heap is come to if the splits of these bits send right.
+    const UNDER: [u8; 256] = {
+        let mut under = [0; 256];
+        let mut bits = 0;
+        while bits < 256 {
+            let mut at = 1;
+            while at < 8 {
+                at = 2 * at + (bits >> at & 1);
+            }
+            under[bits] = (at - 8) as u8;
+            bits += 1;
+        }
+        under
+    };
+
     impl Lines for Whole {
         type Bytes = __m512i;
 
@@ -229,6 +299,23 @@ mod x86 {
                 *sums = cast(f._mm512_add_ps(cast(*sums), found));
             }
         }
+
+        #[inline(always)]
+        fn descend(self, values: &Values, heaps: [&Heap; 4]) -> [usize; 4] {
+            if values.n > HELD {
+                return Plain.descend(values, heaps);
+            }
+            // All splits of four heaps are asked at once.
+            let bw = self.0.avx512bw;
+            let (held, _) = values.values.as_chunks::<32>();
+            let [a, b, c, d] = heaps;
+            let places = cast([a.places, b.places, c.places, d.places]);
+            let cuts = cast([a.cuts, b.cuts, c.cuts, d.cuts]);
+            let asked = bw._mm512_permutex2var_epi16(cast(held[0]), places, cast(held[1]));
+            let right = bw._mm512_cmpge_epu16_mask(asked, cuts).to_le_bytes();
+            let under = |bits: u8| usize::from(UNDER[usize::from(bits)]);
+            [under(right[0]), under(right[1]), under(right[2]), under(right[3])]
+        }
     }
 }
 
@@ -253,6 +340,47 @@ mod tests {
             lines.add_found(lines.load(&at), self.table, &mut sums);
             (at, sums)
         }
+    }
+
+    struct Down<'a> {
+        values: &'a Values,
+        heaps: [&'a Heap; 4],
+    }
+
+    impl Kernel for Down<'_> {
+        type Output = [usize; 4];
+
+        fn run<L: Lines>(self, lines: L) -> [usize; 4] {
+            lines.descend(self.values, self.heaps)
+        }
+    }
+
+    #[test]
+    fn every_level_goes_down_to_the_same_places() {
+        let mut state = 5_u64;
+        let mut roll = |n: u64| {
+            state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (state >> 33) % n
+        };
+        let mut seen = [0; 8];
+        for n in [1, 2, 63, 64, 65, VALUES] {
+            for _ in 0..100 {
+                let mut values = Values::zeros(n).unwrap();
+                (0..n).for_each(|place| values.put(place, roll(256) as u8));
+                let heaps: [Heap; 4] = std::array::from_fn(|_| Heap {
+                    places: std::array::from_fn(|_| roll(n as u64) as u16),
+                    cuts: std::array::from_fn(|_| 1 + roll(255) as u16),
+                });
+                let expected = heaps.map(|heap| heap.descend(&values));
+                expected.iter().for_each(|&place| seen[place] += 1);
+                for level in Level::all() {
+                    let down = Down { values: &values, heaps: heaps.each_ref() };
+                    assert_eq!(level.force(|| on_lines(down)), expected, "{}", level.name());
+                }
+            }
+        }
+        assert!(seen.iter().all(|n| *n > 100), "{seen:?}");
+        assert!(Values::zeros(VALUES + 1).is_none());
     }
 
     #[test]

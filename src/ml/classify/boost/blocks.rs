@@ -26,7 +26,7 @@ const WIDE: usize = 8;
 pub(super) struct Blocks {
     planes: Planes,
     trees: Vec<Blocked>,
-    walks: Option<Walks>,
+    walks: Option<Box<Walks>>,
     n_scores: usize,
 }
 
@@ -52,7 +52,7 @@ impl Blocks {
         let mut planes = Planes::new(trees)?;
         let trees = trees.iter().map(|tree| Blocked::of(tree, &mut planes));
         let trees = trees.collect::<Option<Vec<_>>>()?;
-        let walks = Walks::new(&trees, planes.len(), n_scores);
+        let walks = Walks::new(&trees, planes.len(), n_scores).map(Box::new);
         Some(Blocks { planes, trees, walks, n_scores })
     }
 

@@ -225,7 +225,7 @@ fn many_rows_are_answered_as_one_by_one() {
                 _ => {}
             }
         }
-        let params = BoostParams { rounds: 12, max_depth: depth, seed, ..BoostParams::default() };
+        let params = BoostParams { rounds: 11, max_depth: depth, seed, ..BoostParams::default() };
         let samples = Samples { x: &x, y: &y, n_classes };
         let booster = fit(&samples, None, &params, &work).unwrap().booster;
         let ready = booster.ready.get(&booster.trees, booster.base.len());
@@ -238,6 +238,10 @@ fn many_rows_are_answered_as_one_by_one() {
                 let mut together = start(&booster.base, n_rows);
                 level.force(|| ready.unwrap().add(values, 4, &mut together));
                 assert_eq!(together, one_by_one, "{n_classes} {depth} {n_rows} {level:?}");
+                let mut alone = start(&booster.base, n_rows);
+                if level.force(|| ready.unwrap().add_alone(values, 4, &mut alone)) {
+                    assert_eq!(alone, one_by_one, "alone: {n_classes} {depth} {n_rows} {level:?}");
+                }
             }
         }
     }

@@ -1,84 +1,96 @@
-//! Boosted trees of at most six levels laid out for a row that comes alone: six steps a tree without a branch, the splits
-//! near the root of all trees side by side, and what is below them, its leaves included, in one line of the cache. A walk
-//! does little but wait for its next line, so that several trees are walked together. It does not know probabilities.
+//! Boosted trees of at most six levels laid out for a row that comes alone: two heaps of splits a tree without a branch, those
+//! near the root of all trees side by side, and each one below, its leaves included, in one line of the cache. A walk does
+//! little but wait for its next line, so that several trees are walked together. It does not know probabilities.
 
 use super::{
     blocks::{Block, Blocked},
     planes::Planes,
 };
-
-/// Most planes; a power of two, so that no plane needs a check.
-const PLANES: usize = 512;
+use crate::ml::simd::{self, Heap, Kernel, Lines, Values};
 
 /// Trees walked together.
-const TOGETHER: usize = 8;
+const TOGETHER: usize = 4;
 
-/// Trees laid out.
+/// Trees laid out; the last ones only fill their four up.
 pub(super) struct Walks {
-    tops: Vec<Block>,
-    lower: Vec<[Lower; 8]>,
+    tops: Vec<[Heap; TOGETHER]>,
+    lower: Vec<[[Lower; 8]; TOGETHER]>,
+    n_trees: usize,
     n_scores: usize,
 }
 
 /// A lower block and the leaves under it.
+#[derive(Clone, Copy, Default)]
 #[repr(C, align(64))]
 struct Lower {
-    block: Block,
+    heap: Heap,
     leaves: [f32; 8],
 }
 
 impl Walks {
     /// Lays trees out; `None` if there are too many planes.
     pub(super) fn new(trees: &[Blocked], n_planes: usize, n_scores: usize) -> Option<Walks> {
-        if n_planes > PLANES {
-            return None;
-        }
+        Values::zeros(n_planes)?;
         let lower = |tree: &Blocked| {
             std::array::from_fn(|i| Lower {
-                block: tree.lower[i],
+                heap: heap(&tree.lower[i]),
                 leaves: std::array::from_fn(|j| tree.leaves[8 * i + j]),
             })
         };
+        let fours = || trees.chunks(TOGETHER);
+        let tops = |four: &[Blocked]| {
+            std::array::from_fn(|i| four.get(i).map_or_else(Heap::default, |tree| heap(&tree.top)))
+        };
+        let lowers = |four: &[Blocked]| {
+            std::array::from_fn(|i| four.get(i).map_or_else(Default::default, lower))
+        };
         Some(Walks {
-            tops: trees.iter().map(|tree| tree.top).collect(),
-            lower: trees.iter().map(lower).collect(),
+            tops: fours().map(tops).collect(),
+            lower: fours().map(lowers).collect(),
+            n_trees: trees.len(),
             n_scores,
         })
     }
 
     /// Adds the answers of all trees to the margins of rows of `width` values, tree after tree in single precision.
     pub(super) fn add(&self, planes: &Planes, values: &[f64], width: usize, margins: &mut [f32]) {
-        let mut bytes = [0; PLANES];
+        let Some(mut bytes) = Values::zeros(planes.len()) else { return };
         let rows = values.chunks_exact(width);
         for (row, margins) in rows.zip(margins.chunks_exact_mut(self.n_scores)) {
-            planes.fill::<1>(row, width, |plane, byte| bytes[plane] = byte[0]);
-            let mut score = 0;
-            for (tops, lower) in self.tops.chunks(TOGETHER).zip(self.lower.chunks(TOGETHER)) {
-                let mut places = [0; TOGETHER];
-                places.iter_mut().zip(tops).for_each(|(place, top)| *place = top.walk(&bytes));
-                let mut found = [0.0; TOGETHER];
-                for ((found, place), lower) in found.iter_mut().zip(places).zip(lower) {
-                    let Lower { block, leaves } = &lower[place];
-                    *found = leaves[block.walk(&bytes)];
-                }
-                for found in &found[..tops.len()] {
-                    margins[score] += found;
-                    score = if score + 1 == self.n_scores { 0 } else { score + 1 };
-                }
-            }
+            planes.fill::<1>(row, width, |plane, byte| bytes.put(plane, byte[0]));
+            simd::on_lines(Walking { walks: self, values: &bytes, margins });
         }
     }
 }
 
-impl Block {
-    /// Returns the place under the block that a row comes to.
-    #[inline]
-    fn walk(&self, bytes: &[u8; PLANES]) -> usize {
-        let mut at = 1;
-        for _ in 0..3 {
-            let byte = bytes[usize::from(self.planes[at % 8]) % PLANES];
-            at = 2 * at + usize::from(byte >= self.cuts[at % 8]);
+fn heap(block: &Block) -> Heap {
+    Heap { places: block.planes, cuts: block.cuts.map(u16::from) }
+}
+
+/// One row's way through all trees.
+struct Walking<'a> {
+    walks: &'a Walks,
+    values: &'a Values,
+    margins: &'a mut [f32],
+}
+
+impl Kernel for Walking<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lines>(self, lines: L) {
+        let Walking { walks, values, margins } = self;
+        let (mut score, mut n_left) = (0, walks.n_trees);
+        for ([a, b, c, d], [e, f, g, h]) in walks.tops.iter().zip(&walks.lower) {
+            let [i, j, k, l] = lines.descend(values, [a, b, c, d]);
+            let lower = [&e[i % 8], &f[j % 8], &g[k % 8], &h[l % 8]];
+            let [e, f, g, h] = lower;
+            let places = lines.descend(values, [&e.heap, &f.heap, &g.heap, &h.heap]);
+            for (lower, place) in lower.iter().zip(places).take(n_left) {
+                margins[score] += lower.leaves[place % 8];
+                score = if score + 1 == walks.n_scores { 0 } else { score + 1 };
+            }
+            n_left = n_left.saturating_sub(TOGETHER);
         }
-        at % 8
     }
 }
