@@ -17,7 +17,7 @@ mod lines;
 use std::{cell::Cell, sync::OnceLock};
 
 use pulp::Arch;
-pub use pulp::{Simd, WithSimd};
+pub use pulp::{Scalar, Simd, WithSimd};
 
 pub use self::lines::{Heap, Kernel, Line, Lines, Values, on_lines};
 

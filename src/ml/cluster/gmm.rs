@@ -98,7 +98,7 @@ pub fn fit(x: &Matrix, params: &GmmParams, work: &Work) -> Result<Gmm, MlError> 
     check_k(params.k, x.n_rows())?;
     let start =
         KMeansParams { k: params.k, n_init: 1, max_iter: 300, tol: 1e-4, seed: params.seed };
-    let starts = Starts::new(x, &start, &work.pool);
+    let starts = Starts::new(x, &start, &work.pool)?;
     let fitter = Fitter { panels: Panels::new(x), params, work };
     work.progress.set_total((params.n_init.max(1) * params.max_iter) as u64);
     let runs = work.pool.map(params.n_init.max(1), |i| {

@@ -19,7 +19,7 @@ use crate::{
     base::pool::Pool,
     ml::{
         Matrix,
-        cluster::{check_input, check_k},
+        cluster::{check_input, check_k, check_shape},
         error::MlError,
         math,
         rng::Rng,
@@ -65,9 +65,9 @@ pub struct KMeans {
 /// # Errors
 /// If there are fewer rows than `k`, no features, or a value is not finite; if cancelled.
 pub fn fit(x: &Matrix, params: &KMeansParams, work: &Work) -> Result<KMeans, MlError> {
-    check_input(x, 1)?;
+    check_shape(x, 1)?;
     check_k(params.k, x.n_rows())?;
-    let starts = Starts::new(x, params, &work.pool);
+    let starts = Starts::new(x, params, &work.pool)?;
     work.progress.set_total(params.n_init as u64);
     let runs = work.pool.map(params.n_init.max(1), |i| {
         let run = starts.run(i, work);
@@ -95,10 +95,10 @@ pub fn fit_from(
     params: &KMeansParams,
     work: &Work,
 ) -> Result<KMeans, MlError> {
-    check_input(x, 1)?;
+    check_shape(x, 1)?;
     check_centroids(x, centroids)?;
     check_k(centroids.n_rows(), x.n_rows())?;
-    Starts::new(x, params, &work.pool).run_from(centroids.clone(), work)
+    Starts::new(x, params, &work.pool)?.run_from(centroids.clone(), work)
 }
 
 /// Checks that given centroids are finite rows of as many features as `x` has.
@@ -152,8 +152,16 @@ pub(super) struct Starts<'a> {
 }
 
 impl<'a> Starts<'a> {
-    pub(super) fn new(x: &'a Matrix, params: &'a KMeansParams, pool: &Pool) -> Starts<'a> {
-        Starts { rows: Rows::new(x, pool), params }
+    /// Prepares the rows of `x`.
+    ///
+    /// # Errors
+    /// As [`check_input`], for one row at least.
+    pub(super) fn new(
+        x: &'a Matrix,
+        params: &'a KMeansParams,
+        pool: &Pool,
+    ) -> Result<Starts<'a>, MlError> {
+        Ok(Starts { rows: Rows::new(x, pool)?, params })
     }
 
     /// Runs start number `i` to its end.

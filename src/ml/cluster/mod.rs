@@ -63,18 +63,27 @@ pub const MAX_MAGNITUDE: f64 = 1e140;
 /// Where no value is larger than this, squared distances vanish.
 pub const MIN_MAGNITUDE: f64 = 1e-140;
 
-/// Checks that there is at least one feature, that every value is finite, and that there are at least
-/// `needed` rows.
+/// Checks that there are at least one feature and `needed` rows.
 ///
 /// # Errors
-/// [`MlError::TooFew`] or [`MlError::NotFinite`].
-pub fn check_input(x: &Matrix, needed: usize) -> Result<(), MlError> {
+/// [`MlError::TooFew`].
+fn check_shape(x: &Matrix, needed: usize) -> Result<(), MlError> {
     if x.n_cols() == 0 {
         return Err(MlError::TooFew { what: "feature columns", needed: 1, got: 0 });
     }
     if x.n_rows() < needed {
         return Err(MlError::TooFew { what: "rows", needed, got: x.n_rows() });
     }
+    Ok(())
+}
+
+/// Checks that there is at least one feature, that every value is finite, and that there are at least
+/// `needed` rows.
+///
+/// # Errors
+/// [`MlError::TooFew`] or [`MlError::NotFinite`].
+pub fn check_input(x: &Matrix, needed: usize) -> Result<(), MlError> {
+    check_shape(x, needed)?;
     // Whole chunks without a way out early, which the compiler can do many values at a time.
     let is_fine =
         |chunk: &[f64]| chunk.iter().fold(true, |fine, v| fine & (v.abs() <= MAX_MAGNITUDE));

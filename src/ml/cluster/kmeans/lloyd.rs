@@ -12,7 +12,7 @@ use crate::{
         Matrix,
         error::MlError,
         math,
-        simd::{self, Simd, WithSimd},
+        simd::{self, Scalar, Simd, WithSimd},
     },
     stage::work::Work,
 };
@@ -80,7 +80,7 @@ impl<'a, 'x> Walk<'a, 'x> {
         self.states.iter().for_each(|state| sums.add(&state.sums));
         let empty: Vec<usize> = (0..self.k).filter(|&c| sums.counts[c] == 0).collect();
         for (&c, (row, from)) in empty.iter().zip(self.farthest(old, empty.len())) {
-            sums.move_row(self.rows.x.row(row), from, c as u32);
+            sums.move_row(Scalar::new(), self.rows.x.row(row), from, c as u32);
         }
         let mut means = old.clone();
         for c in (0..self.k).filter(|&c| sums.counts[c] > 0) {
@@ -170,7 +170,7 @@ impl WithSimd for Labelling<'_, '_> {
         for moves in moves.chunks(READ_AHEAD) {
             fetch(self.rows.x, moves);
             for Move { row, from, to } in moves {
-                self.state.sums.move_row(self.rows.x.row(*row), *from, *to);
+                self.state.sums.move_row(simd, self.rows.x.row(*row), *from, *to);
             }
         }
         moves.len()
@@ -180,13 +180,14 @@ impl WithSimd for Labelling<'_, '_> {
 /// Moved rows fetched at a time: few enough for the nearest cache.
 const READ_AHEAD: usize = 64;
 
-/// Reads a value of every cache line of the rows that move. They lie far apart, and the processor waits for all of them
-/// at once here, where it would wait for one after the other while it adds.
+/// Reads a value of every cache line of the rows that move, the last one too, which begins within a line. They lie far apart,
+/// and the processor waits for all of them at once here, where it would wait for one after the other while it adds.
 #[inline(always)]
 fn fetch(x: &Matrix, moves: &[Move]) {
     let mut sum = 0.0;
     for Move { row, .. } in moves {
-        for v in x.row(*row).iter().step_by(8) {
+        let row = x.row(*row);
+        for v in row.iter().step_by(8).chain(row.last()) {
             sum += v;
         }
     }
@@ -195,22 +196,39 @@ fn fetch(x: &Matrix, moves: &[Move]) {
 
 impl Labelling<'_, '_> {
     /// Notes what was found for panel `p`; where nothing is proven, looks in double precision.
-    #[inline(never)]
+    #[inline(always)]
     fn settle(&mut self, p: usize, found: &Nearest, moves: &mut Vec<Move>) {
         let range = self.rows.range(self.b);
         let first = range.start + p * LANES;
         let usable = self.search.is_usable();
-        let mut least = f32::INFINITY;
-        let labels = self.state.labels[p].iter_mut().zip(first..range.end);
-        for ((label, row), (&gap, &index)) in labels.zip(found.gap.iter().zip(&found.index)) {
-            let is_proven = usable && gap > 0.0;
-            let to = if is_proven { index } else { plain(self.rows.x.row(row), self.centroids) };
-            least = least.min(if is_proven { gap } else { 0.0 });
-            if *label != to {
-                moves.push(Move { row, from: *label, to });
-                *label = to;
+        let labels = &mut self.state.labels[p];
+        let mut gaps = [0.0; LANES];
+        let mut others = 0_u32;
+        for lane in 0..LANES {
+            // Not above zero also where it is not a number.
+            gaps[lane] = if usable && found.gap[lane] > 0.0 { found.gap[lane] } else { 0.0 };
+            let is_other = (gaps[lane] == 0.0) | (found.index[lane] != labels[lane]);
+            others |= u32::from(is_other) << lane;
+        }
+        while others != 0 {
+            let lane = others.trailing_zeros() as usize;
+            others &= others - 1;
+            let row = first + lane;
+            if row >= range.end {
+                break;
+            }
+            let is_proven = gaps[lane] > 0.0;
+            let to = if is_proven {
+                found.index[lane]
+            } else {
+                plain(self.rows.x.row(row), self.centroids)
+            };
+            if labels[lane] != to {
+                moves.push(Move { row, from: labels[lane], to });
+                labels[lane] = to;
             }
         }
-        self.state.gaps[p] = least;
+        let gaps = &gaps[..LANES.min(range.end - first)];
+        self.state.gaps[p] = gaps.iter().fold(f32::INFINITY, |a, b| if *b < a { *b } else { a });
     }
 }

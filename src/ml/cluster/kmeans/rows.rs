@@ -7,7 +7,12 @@
 
 use crate::{
     base::{memory::Lease, pool::Pool},
-    ml::{Matrix, cluster::moments::add, simd},
+    ml::{
+        Matrix,
+        cluster::{MAX_MAGNITUDE, check_input, check_shape, moments::add},
+        error::MlError,
+        simd,
+    },
 };
 
 /// Rows in a panel.
@@ -16,6 +21,10 @@ pub(super) const LANES: usize = 16;
 /// Rows in a block, the unit of work: an eighth of a chunk, so that threads end together. Its partial sums take
 /// `k / 4096` of the memory that its rows take.
 pub(super) const BLOCK_ROWS: usize = 8192;
+
+/// Columns taken side by side, in registers, and rows in turn that stay in the nearest cache.
+const WIDTH: usize = 8;
+const NEAR_ROWS: usize = 128;
 
 /// A matrix in blocks of panels.
 pub(in crate::ml::cluster) struct Rows<'a> {
@@ -41,8 +50,12 @@ pub(super) struct Block {
 }
 
 impl<'a> Rows<'a> {
-    /// Lays out all rows of `x`, which are finite and not too large to square.
-    pub(in crate::ml::cluster) fn new(x: &'a Matrix, pool: &Pool) -> Rows<'a> {
+    /// Lays out all rows of `x`.
+    ///
+    /// # Errors
+    /// As [`check_input`], for one row at least.
+    pub(in crate::ml::cluster) fn new(x: &'a Matrix, pool: &Pool) -> Result<Rows<'a>, MlError> {
+        check_shape(x, 1)?;
         let n_blocks = x.n_rows().div_ceil(BLOCK_ROWS);
         let parts = pool.map(n_blocks, |b| {
             simd::run(
@@ -50,10 +63,11 @@ impl<'a> Rows<'a> {
                 || extent(values_of(x, b), x.n_cols()),
             )
         });
-        let none =
-            || Extent { sums: vec![0.0; x.n_cols()], least: Vec::new(), largest: Vec::new() };
-        let extent = parts.into_iter().reduce(Extent::merge).unwrap_or_else(none);
-        let shift: Vec<f64> = extent.sums.iter().map(|s| s / x.n_rows().max(1) as f64).collect();
+        let extent = parts.into_iter().fold(Extent::new(x.n_cols()), Extent::merge);
+        if !extent.is_within(MAX_MAGNITUDE) {
+            check_input(x, 1)?;
+        }
+        let shift: Vec<f64> = extent.sums.iter().map(|s| s / x.n_rows() as f64).collect();
         let ranges = extent.least.iter().zip(&extent.largest).zip(&shift);
         let reach = ranges.fold(0.0, |reach: f64, ((a, b), m)| reach.max(m - a).max(b - m));
         let scale = halves(reach);
@@ -72,9 +86,8 @@ impl<'a> Rows<'a> {
             add(&mut squares, &part);
             blocks.push(block);
         }
-        let n_values = x.data().len().max(1);
-        let mean_variance = squares.iter().sum::<f64>() / n_values as f64;
-        Rows { x, shift, scale, blocks, mean_variance, _room: room }
+        let mean_variance = squares.iter().sum::<f64>() / x.data().len() as f64;
+        Ok(Rows { x, shift, scale, blocks, mean_variance, _room: room })
     }
 
     /// Returns the rows of block `b`.
@@ -136,6 +149,19 @@ struct Extent {
 }
 
 impl Extent {
+    fn new(n_cols: usize) -> Extent {
+        let (least, largest) = (vec![f64::INFINITY; n_cols], vec![f64::NEG_INFINITY; n_cols]);
+        Extent { sums: vec![0.0; n_cols], least, largest }
+    }
+
+    /// Returns whether all values are numbers and none is larger than `most`.
+    fn is_within(&self, most: f64) -> bool {
+        let mut ranges = self.least.iter().zip(&self.largest);
+        // A value that is none is in no range, but its sum is none either.
+        self.sums.iter().all(|sum| sum.is_finite())
+            && ranges.all(|(least, largest)| -most <= *least && *largest <= most)
+    }
+
     fn merge(mut self, later: Extent) -> Extent {
         add(&mut self.sums, &later.sums);
         self.least.iter_mut().zip(later.least).for_each(|(a, b)| *a = a.min(b));
@@ -146,17 +172,43 @@ impl Extent {
 
 #[inline(always)]
 fn extent(values: &[f64], n_cols: usize) -> Extent {
-    let mut sums = vec![0.0; n_cols];
-    let (mut least, mut largest) = (vec![f64::INFINITY; n_cols], vec![f64::NEG_INFINITY; n_cols]);
-    for row in values.chunks_exact(n_cols) {
-        let columns = sums.iter_mut().zip(&mut least).zip(&mut largest);
-        for (v, ((sum, least), largest)) in row.iter().zip(columns) {
-            *sum += v;
-            *least = if v < least { *v } else { *least };
-            *largest = if v > largest { *v } else { *largest };
+    let mut out = Extent::new(n_cols);
+    for rows in values.chunks(NEAR_ROWS * n_cols) {
+        for first in (0..n_cols).step_by(WIDTH) {
+            let mut sums = few(&out.sums, first);
+            let (mut least, mut largest) = (few(&out.least, first), few(&out.largest, first));
+            for row in rows.chunks_exact(n_cols) {
+                for (c, v) in few(row, first).into_iter().enumerate() {
+                    sums[c] += v;
+                    least[c] = if v < least[c] { v } else { least[c] };
+                    largest[c] = if v > largest[c] { v } else { largest[c] };
+                }
+            }
+            put(&sums, first, &mut out.sums);
+            put(&least, first, &mut out.least);
+            put(&largest, first, &mut out.largest);
         }
     }
-    Extent { sums, least, largest }
+    out
+}
+
+/// Returns the values from `first` on, zeros where there are no more.
+#[inline(always)]
+fn few(values: &[f64], first: usize) -> [f64; WIDTH] {
+    let values = &values[first..];
+    if let Some(whole) = values.first_chunk() {
+        return *whole;
+    }
+    let mut out = [0.0; WIDTH];
+    out[..values.len()].copy_from_slice(values);
+    out
+}
+
+/// Puts values back that [`few`] returned.
+#[inline(always)]
+fn put(values: &[f64; WIDTH], first: usize, out: &mut [f64]) {
+    let n = WIDTH.min(out.len() - first);
+    out[first..first + n].copy_from_slice(&values[..n]);
 }
 
 /// Returns two powers of two whose product brings `reach` to between 1/2 and 1.

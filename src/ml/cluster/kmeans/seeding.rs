@@ -221,7 +221,7 @@ mod tests {
     fn seeds(values: Vec<f64>, k: usize, seed: u64) -> Vec<f64> {
         let x = Matrix::new(values.len(), 1, values);
         let pool = Pool::new(1);
-        let rows = Rows::new(&x, &pool);
+        let rows = Rows::new(&x, &pool).unwrap();
         let mut seeds = plus_plus(&rows, k, &mut Rng::new(seed), &pool).data().to_vec();
         seeds.sort_by(f64::total_cmp);
         seeds
@@ -231,7 +231,7 @@ mod tests {
     fn chances_go_by_distance_and_a_row_without_is_never_drawn() {
         let x = Matrix::new(4, 1, vec![0.0, 1.0, 0.0, 2.0]);
         let pool = Pool::new(1);
-        let rows = Rows::new(&x, &pool);
+        let rows = Rows::new(&x, &pool).unwrap();
         let mut chances = Chances::new(&rows);
         chances.lower(&rows, 0, &pool);
         let mut rng = Rng::new(0);

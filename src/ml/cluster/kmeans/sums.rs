@@ -6,7 +6,7 @@
 //! 4.2.2, theorem B): together some 106 bits.
 
 use super::rows::LANES;
-use crate::ml::Matrix;
+use crate::ml::simd::{Scalar, Simd};
 
 /// What one start knows of a block.
 pub(super) struct State {
@@ -39,37 +39,53 @@ impl State {
 
 /// Sums and counts of clusters.
 pub(super) struct Sums {
-    high: Matrix,
-    low: Matrix,
+    n_cols: usize,
+    /// Those of one cluster after the other.
+    parts: Vec<Part>,
     pub(super) counts: Vec<usize>,
+}
+
+/// Columns in a part.
+const WIDTH: usize = 8;
+
+/// The sums of some columns of a cluster, and what rounding took from them. A register that lies across two lines of
+/// the cache would be waited for whenever two rows in turn come to the same cluster.
+#[derive(Clone, Copy, Default)]
+#[repr(align(64))]
+struct Part {
+    high: [f64; WIDTH],
+    low: [f64; WIDTH],
 }
 
 impl Sums {
     pub(super) fn new(k: usize, n_cols: usize) -> Sums {
-        Sums { high: Matrix::zeros(k, n_cols), low: Matrix::zeros(k, n_cols), counts: vec![0; k] }
+        let parts = vec![Part::default(); k * n_cols.div_ceil(WIDTH)];
+        Sums { n_cols, parts, counts: vec![0; k] }
+    }
+
+    fn parts_of(&self, c: usize) -> std::ops::Range<usize> {
+        let width = self.n_cols.div_ceil(WIDTH);
+        c * width..(c + 1) * width
     }
 
     /// Takes a row from a cluster (unless that is [`NONE`]) to another one.
     #[inline(always)]
-    pub(super) fn move_row(&mut self, row: &[f64], from: u32, to: u32) {
+    pub(super) fn move_row<S: Simd>(&mut self, simd: S, row: &[f64], from: u32, to: u32) {
         if from != NONE {
-            let from = from as usize;
-            self.counts[from] -= 1;
-            let sums = self.high.row_mut(from).iter_mut().zip(self.low.row_mut(from));
-            sums.zip(row).for_each(|((high, low), v)| add_to(high, low, -v));
+            self.counts[from as usize] -= 1;
+            let parts = self.parts_of(from as usize);
+            each_part(simd, &mut self.parts[parts], row, |v| simd.neg_f64s(v));
         }
-        let to = to as usize;
-        self.counts[to] += 1;
-        let sums = self.high.row_mut(to).iter_mut().zip(self.low.row_mut(to));
-        sums.zip(row).for_each(|((high, low), v)| add_to(high, low, *v));
+        self.counts[to as usize] += 1;
+        let parts = self.parts_of(to as usize);
+        each_part(simd, &mut self.parts[parts], row, |v| v);
     }
 
     /// Adds the sums of other rows.
     pub(super) fn add(&mut self, other: &Sums) {
-        let own = self.high.data_mut().iter_mut().zip(self.low.data_mut());
-        for ((high, low), (h, l)) in own.zip(other.high.data().iter().zip(other.low.data())) {
-            add_to(high, low, *h);
-            *low += l;
+        for (own, part) in self.parts.iter_mut().zip(&other.parts) {
+            own.add(Scalar::new(), &part.high, |v| v);
+            own.low.iter_mut().zip(&part.low).for_each(|(low, l)| *low += l);
         }
         self.counts.iter_mut().zip(&other.counts).for_each(|(a, b)| *a += b);
     }
@@ -77,18 +93,41 @@ impl Sums {
     /// Returns the mean of cluster `c`, which has rows.
     pub(super) fn mean(&self, c: usize, out: &mut [f64]) {
         let n = self.counts[c] as f64;
-        for (out, (high, low)) in out.iter_mut().zip(self.high.row(c).iter().zip(self.low.row(c))) {
-            *out = (high + low) / n;
+        let parts = &self.parts[self.parts_of(c)];
+        let sums = parts.iter().flat_map(|part| part.high.iter().zip(&part.low));
+        out.iter_mut().zip(sums).for_each(|(out, (high, low))| *out = (high + low) / n);
+    }
+}
+
+impl Part {
+    #[inline(always)]
+    fn add<S: Simd>(&mut self, simd: S, values: &[f64; WIDTH], f: impl Fn(S::f64s) -> S::f64s) {
+        let ((highs, _), (lows, _)) =
+            (S::as_mut_simd_f64s(&mut self.high), S::as_mut_simd_f64s(&mut self.low));
+        let (values, _) = S::as_simd_f64s(values);
+        for ((high, low), v) in highs.iter_mut().zip(lows).zip(values) {
+            let v = f(*v);
+            let sum = simd.add_f64s(*high, v);
+            let added = simd.sub_f64s(sum, *high);
+            let lost = simd.sub_f64s(*high, simd.sub_f64s(sum, added));
+            *low = simd.add_f64s(*low, simd.add_f64s(lost, simd.sub_f64s(v, added)));
+            *high = sum;
         }
     }
 }
 
+/// Adds to parts what `f` makes of a row's values.
 #[inline(always)]
-fn add_to(high: &mut f64, low: &mut f64, v: f64) {
-    let sum = *high + v;
-    let added = sum - *high;
-    *low += (*high - (sum - added)) + (v - added);
-    *high = sum;
+fn each_part<S: Simd>(simd: S, parts: &mut [Part], row: &[f64], f: impl Fn(S::f64s) -> S::f64s) {
+    let (whole, rest) = row.as_chunks::<WIDTH>();
+    for (part, values) in parts.iter_mut().zip(whole) {
+        part.add(simd, values, &f);
+    }
+    if let (Some(part), [_, ..]) = (parts.last_mut(), rest) {
+        let mut values = [0.0; WIDTH];
+        values[..rest.len()].copy_from_slice(rest);
+        part.add(simd, &values, &f);
+    }
 }
 
 #[cfg(test)]
@@ -99,9 +138,9 @@ mod tests {
     fn a_large_row_leaves_nothing_behind() {
         let mut sums = Sums::new(2, 1);
         for (v, to) in [(1.0, 0), (1e25, 0), (2.5, 0), (4.0, 1)] {
-            sums.move_row(&[v], NONE, to);
+            sums.move_row(Scalar::new(), &[v], NONE, to);
         }
-        sums.move_row(&[1e25], 0, 1);
+        sums.move_row(Scalar::new(), &[1e25], 0, 1);
         let mean = |sums: &Sums, c| {
             let mut out = [0.0];
             sums.mean(c, &mut out);

@@ -3,7 +3,10 @@
 use super::*;
 use crate::{
     base::memory::Memory,
-    ml::cluster::oracle::{blobs, close, document, labels, ordered, x},
+    ml::{
+        cluster::oracle::{blobs, close, document, labels, ordered, x},
+        simd::Scalar,
+    },
 };
 
 fn params(k: usize) -> KMeansParams {
@@ -93,7 +96,7 @@ fn an_empty_cluster_takes_the_farthest_row() {
     let x = Matrix::new(4, 1, vec![0.0, 1.0, 2.0, 9.0]);
     let centroids = Matrix::new(2, 1, vec![1.0, 100.0]);
     let pool = Pool::new(1);
-    let rows = Rows::new(&x, &pool);
+    let rows = Rows::new(&x, &pool).unwrap();
     let mut walk = lloyd::Walk::new(&rows, 2);
     assert_eq!(walk.label(&centroids, &pool), 4);
     assert_eq!(walk.labels(), [0; 4]);
@@ -110,7 +113,9 @@ fn by_the_book(x: &Matrix, mut centroids: Matrix, max_iter: usize) -> (Vec<i32>,
         }
         labels = next;
         let mut sums = sums::Sums::new(centroids.n_rows(), x.n_cols());
-        x.rows().zip(&labels).for_each(|(row, &label)| sums.move_row(row, sums::NONE, label));
+        x.rows()
+            .zip(&labels)
+            .for_each(|(row, &label)| sums.move_row(Scalar::new(), row, sums::NONE, label));
         let distance = |i: usize| {
             let own = centroids.row(labels[i] as usize);
             math::squared_distance(x.row(i), own)
@@ -119,7 +124,7 @@ fn by_the_book(x: &Matrix, mut centroids: Matrix, max_iter: usize) -> (Vec<i32>,
         far.sort_by(|&a, &b| distance(b).total_cmp(&distance(a)));
         let empty: Vec<usize> = (0..centroids.n_rows()).filter(|&c| sums.counts[c] == 0).collect();
         for (&c, &i) in empty.iter().zip(&far) {
-            sums.move_row(x.row(i), labels[i], c as u32);
+            sums.move_row(Scalar::new(), x.row(i), labels[i], c as u32);
         }
         for c in (0..centroids.n_rows()).filter(|&c| sums.counts[c] > 0) {
             sums.mean(c, centroids.row_mut(c));
