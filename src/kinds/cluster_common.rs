@@ -55,7 +55,7 @@ pub(super) static OUTPUTS: [FixedOutput; 3] = [
     FixedOutput {
         name: "metrics",
         ty: PortType::Table,
-        help: "one row of figures; above 20000 rows (noise left out) the silhouette is that of a random sample of \
+        help: "one row of figures; above 15000 rows (noise left out) the silhouette is that of a random sample of \
                10000: `silhouette_rows`",
     },
 ];

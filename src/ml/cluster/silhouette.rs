@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Above this many rows (noise left out) the silhouette is that of a sample.
-pub const MAX_ROWS: usize = 20_000;
+pub const MAX_ROWS: usize = 15_000;
 
 /// Rows of that sample. Where the silhouette is an estimate, twice as many rows take four times as long for an error
 /// that is smaller by a third, of some 0.002.
