@@ -3,8 +3,8 @@
 //!
 //! Source: Rousseeuw, "Silhouettes: a graphical aid to the interpretation and validation of cluster
 //! analysis", J. Comp. Appl. Math. 20 (1987). Cost: O(n^2 d) time, O(n d) memory: distances are summed a cluster at a
-//! time as they are computed and never kept, and each pair of rows is computed once. A row that is alone in its cluster has silhouette 0, as in
-//! scikit-learn.
+//! time as they are computed and never kept, and each pair of rows is computed once. A row that is alone in its cluster
+//! has silhouette 0, as in scikit-learn.
 
 use std::ops::Range;
 
