@@ -77,9 +77,7 @@ impl Params {
     /// Returns the rows to cluster, ascending; `None` for all.
     fn sample_of(&self, x: &Matrix) -> Option<Vec<usize>> {
         let n_drawn = self.sample.filter(|n| *n < x.n_rows())?;
-        let mut rows = Rng::new(self.seed).sample(x.n_rows(), n_drawn);
-        rows.sort_unstable();
-        Some(rows)
+        Some(Rng::new(self.seed).sample(x.n_rows(), n_drawn))
     }
 }
 

@@ -87,7 +87,7 @@ impl Rng {
         }
     }
 
-    /// Returns `n_drawn` distinct indices out of `0..n`, in random order; all of them if `n_drawn >= n`.
+    /// Returns `n_drawn` distinct indices out of `0..n`, ascending; all of them if `n_drawn >= n`.
     pub fn sample(&mut self, n: usize, n_drawn: usize) -> Vec<usize> {
         let mut all: Vec<usize> = (0..n).collect();
         let n_drawn = n_drawn.min(n);
@@ -96,6 +96,7 @@ impl Rng {
             all.swap(i, j);
         }
         all.truncate(n_drawn);
+        all.sort_unstable();
         all
     }
 }
@@ -136,12 +137,11 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_distinct_and_in_range() {
-        let mut drawn = Rng::new(7).sample(50, 20);
-        drawn.sort_unstable();
-        drawn.dedup();
+    fn samples_are_distinct_ascending_and_in_range() {
+        let drawn = Rng::new(7).sample(50, 20);
         assert_eq!(drawn.len(), 20);
-        assert!(drawn.iter().all(|&i| i < 50));
-        assert_eq!(Rng::new(7).sample(3, 10).len(), 3);
+        assert!(drawn.is_sorted_by(|a, b| a < b) && drawn[19] < 50);
+        assert_ne!(drawn, Rng::new(8).sample(50, 20));
+        assert_eq!(Rng::new(7).sample(3, 10), [0, 1, 2]);
     }
 }

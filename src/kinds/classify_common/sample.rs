@@ -45,8 +45,7 @@ pub fn inputs(
     ));
     let bytes_of = |rows: &Rows| rows.n_bytes_in_memory() / n_rows as u64 * n as u64;
     ctx.hold(bytes_of(&rows).saturating_mul(GATHERED), &format!("{n} rows of `table` in memory"))?;
-    let mut chosen = Rng::stream(seed, STREAM).sample(n_rows, n);
-    chosen.sort_unstable();
+    let chosen = Rng::stream(seed, STREAM).sample(n_rows, n);
     let pool = &ctx.work.pool;
     let table = gather(&rows, &chosen, pool)?;
     if ctx.input("labels").is_none() {
@@ -65,12 +64,7 @@ pub fn inputs(
 
 /// Draws those of `n_rows` training rows that are asked again, ascending; all if they are not too many.
 pub fn of_training_rows(n_rows: usize, seed: u64) -> Vec<usize> {
-    if n_rows <= TRAINING_ROWS {
-        return (0..n_rows).collect();
-    }
-    let mut drawn = Rng::stream(seed, TRAINING_STREAM).sample(n_rows, TRAINING_ROWS);
-    drawn.sort_unstable();
-    drawn
+    Rng::stream(seed, TRAINING_STREAM).sample(n_rows, TRAINING_ROWS)
 }
 
 /// Returns some rows, ascending. A table without an id gets the numbers of its rows as one.

@@ -55,9 +55,8 @@ pub fn find(
     if known.is_empty() {
         return Ok(Err("there is no customer in a segment".to_string()));
     }
-    let mut asked: Vec<usize> =
+    let asked: Vec<usize> =
         Rng::new(0).sample(known.len(), MOST_ROWS).into_iter().map(|i| known[i]).collect();
-    asked.sort_unstable();
     let truth: Vec<i32> = asked.iter().map(|&row| segments.numbers[segments.of_row[row]]).collect();
     let sample = table.take(&asked)?;
     let right = |table: &Table| -> Result<f64, StageError> {

@@ -26,8 +26,8 @@ use crate::{
 /// Above this many rows (noise left out) the silhouette is that of a sample.
 pub const MAX_ROWS: usize = 15_000;
 
-/// Rows of that sample. Where the silhouette is an estimate, twice as many rows take four times as long for an error
-/// that is smaller by a third, of some 0.002.
+/// Rows of that sample. Twice as many would take four times as long for a standard error that is smaller by three tenths: of
+/// silhouettes that deviate by 0.1, 0.0007 instead of 0.001.
 pub const SAMPLE_ROWS: usize = 10_000;
 
 /// The sample is the same for every labelling of as many rows, so that candidates stay comparable.
@@ -60,8 +60,7 @@ fn mean_sampled(
 ) -> Result<Option<(f64, usize)>, MlError> {
     let mut rows: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] >= 0).collect();
     if rows.len() > max_rows {
-        let mut drawn = Rng::new(SAMPLE_SEED).sample(rows.len(), sample_rows);
-        drawn.sort_unstable();
+        let drawn = Rng::new(SAMPLE_SEED).sample(rows.len(), sample_rows);
         rows = drawn.into_iter().map(|i| rows[i]).collect();
     }
     let kept: Vec<i32> = rows.iter().map(|&i| labels[i]).collect();

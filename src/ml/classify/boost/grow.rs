@@ -198,8 +198,7 @@ fn sample(from: &[usize], share: f64, seed: u64, stream: u64) -> Vec<usize> {
         return from.to_vec();
     }
     let wanted = ((from.len() as f64 * share) as usize).max(1);
-    let mut drawn = Rng::stream(seed, stream).sample(from.len(), wanted);
-    drawn.sort_unstable();
+    let drawn = Rng::stream(seed, stream).sample(from.len(), wanted);
     drawn.into_iter().map(|i| from[i]).collect()
 }
 
