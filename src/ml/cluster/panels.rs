@@ -10,6 +10,12 @@ use crate::ml::{Matrix, simd::Simd};
 /// Rows in one panel.
 pub const LANES: usize = 8;
 
+/// Returns how many registers hold one value of each of a panel's rows.
+#[inline(always)]
+pub fn registers<S: Simd>() -> usize {
+    LANES / S::F64_LANES
+}
+
 /// A matrix of shape `(n_rows, n_cols)` in panels. The last panel is filled up with zeros.
 #[derive(Clone, Debug)]
 pub struct Panels {
@@ -92,9 +98,9 @@ pub fn distances_to_group<S: Simd, const Q: usize>(
     out: &mut [[f64; LANES]; Q],
 ) {
     let (columns, _) = S::as_simd_f64s(panel.as_flattened());
-    for r in 0..LANES / S::F64_LANES {
+    for r in 0..registers::<S>() {
         let mut sums = [simd.splat_f64s(0.0); Q];
-        for (column, point) in columns.chunks_exact(LANES / S::F64_LANES).zip(points) {
+        for (column, point) in columns.chunks_exact(registers::<S>()).zip(points) {
             for q in 0..Q {
                 let d = simd.sub_f64s(column[r], simd.splat_f64s(point[q]));
                 sums[q] = simd.mul_add_f64s(d, d, sums[q]);

@@ -9,7 +9,7 @@ use crate::{
             cholesky,
             gmm::passes::Posteriors,
             moments::add,
-            panels::{LANES, Panels},
+            panels::{LANES, Panels, registers},
         },
         error::MlError,
         math,
@@ -137,7 +137,7 @@ impl Factors {
         scratch: &mut [[f64; LANES]],
         out: &mut [[f64; LANES]],
     ) {
-        let n = LANES / S::F64_LANES;
+        let n = registers::<S>();
         let (values, _) = S::as_simd_f64s(panel.as_flattened());
         let (diffs, _) = S::as_mut_simd_f64s(scratch.as_flattened_mut());
         for (c, (out, greatest)) in out.iter_mut().zip(&self.greatest).enumerate() {
@@ -199,7 +199,7 @@ impl Inverse {
     /// before.
     #[inline(always)]
     fn squares<S: Simd>(&self, simd: S, (diffs, r): (&[S::f64s], usize)) -> S::f64s {
-        let n = LANES / S::F64_LANES;
+        let n = registers::<S>();
         let mut squares = simd.splat_f64s(0.0);
         for group in &self.groups {
             let mut rows = [simd.splat_f64s(0.0); ROWS];

@@ -13,7 +13,7 @@ use crate::{
         cluster::{
             gmm::covariance::Factors,
             moments::add,
-            panels::{LANES, Panels},
+            panels::{LANES, Panels, registers},
         },
         math,
         simd::{self, Simd, WithSimd},
@@ -150,11 +150,6 @@ impl Posteriors {
         );
         Matrix::new(k, d, folded.unwrap_or_else(|| vec![0.0; k * d]))
     }
-}
-
-/// Registers that hold one value of each of a panel's rows.
-fn registers<S: Simd>() -> usize {
-    LANES / S::F64_LANES
 }
 
 /// The expectation of a chunk of rows, whose posteriors it writes.
