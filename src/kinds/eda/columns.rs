@@ -15,14 +15,14 @@ use crate::{
         table::{is_numeric, type_word},
     },
     kinds::{
-        eda::histograms::{Drawing, Shape},
+        eda::{
+            histograms::{Drawing, Shape},
+            spread::Spread,
+        },
         page::number,
     },
-    ml::stats::{Levels, Moments, Numbers, Order, levels, moments, quantile},
+    ml::stats::{Levels, Numbers, Order, levels},
 };
-
-/// The percentiles of the `columns` artifact between minimum and maximum.
-pub const QUANTILES: [f64; 7] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
 
 const MICROSECONDS_A_DAY: f64 = 86_400_000_000.0;
 
@@ -95,38 +95,6 @@ pub enum Values {
     /// A type that has no figures.
     Other,
 }
-
-/// Figures of a numeric, boolean or date column over its finite values; NaN where not defined.
-#[derive(Clone, Debug)]
-pub struct Spread {
-    /// Mean, deviation, skewness, kurtosis.
-    pub moments: Moments,
-    /// Smallest value.
-    pub min: f64,
-    /// The quantiles of [`QUANTILES`].
-    pub quantiles: [f64; 7],
-    /// Largest value.
-    pub max: f64,
-    /// How many are 0.
-    pub zeros: usize,
-    /// How many are below 0.
-    pub negatives: usize,
-    /// How many lie more than 1.5 interquartile ranges outside the quartiles.
-    pub outliers_iqr: usize,
-    /// Median of the absolute deviations from the median.
-    pub mad: f64,
-    /// How many have a modified z-score above 3.5: 0.6745 of the deviation from the median, in MADs. None do if that is 0.
-    ///
-    /// Iglewicz and Hoaglin, "How to detect and handle outliers" (1993).
-    pub outliers_mad: usize,
-    /// The smallest different values, ascending, and how often each occurs.
-    pub smallest: Vec<(f64, usize)>,
-    /// The largest ones, descending.
-    pub largest: Vec<(f64, usize)>,
-}
-
-/// How many of the smallest and of the largest values are told.
-const EXTREMES: usize = 5;
 
 impl Column {
     /// Describes the column `name`. Of a column of more than [`EXACT_ROWS`] rows all figures are exact, but the values that
@@ -219,7 +187,7 @@ impl Column {
         let words = array.as_boolean().iter().map(|v| v.map(|v| if v { "true" } else { "false" }));
         self.set_levels(Levels::of(words));
         let values = table.floats(&self.name)?;
-        self.spread = Some(spread(&Order::of_values(&values).sorted));
+        self.spread = Some(Spread::of(&Order::of_values(&values).sorted));
         let step = drawing.step(values.len());
         if let Values::Text(mut levels) = std::mem::replace(&mut self.values, Values::Other) {
             levels.codes = levels.codes.iter().step_by(step).copied().collect();
@@ -243,7 +211,7 @@ impl Column {
         };
         self.distinct = order.distinct();
         self.top = order.mode().map(|(v, n)| (number::date(v, with_time), n));
-        let spread = spread(&order.sorted);
+        let spread = Spread::of(&order.sorted);
         self.shape = drawing.shape(&order.sorted, &spread, !with_time);
         self.spread = Some(spread);
         let mut days = days;
@@ -274,7 +242,7 @@ impl Column {
         if whole && order.sorted.iter().any(|v| v.abs() >= EXACT) {
             self.set_exact_integers(array)?;
         }
-        let spread = spread(&order.sorted);
+        let spread = Spread::of(&order.sorted);
         self.shape = drawing.shape(&order.sorted, &spread, whole);
         self.spread = Some(spread);
         let numbers = match step {
@@ -349,76 +317,6 @@ fn kept(values: Vec<f64>, step: usize) -> Numbers {
     Numbers::new(values, order)
 }
 
-fn spread(sorted: &[f64]) -> Spread {
-    let quantiles = QUANTILES.map(|q| quantile(sorted, q));
-    let (q1, q3) = (quantiles[2], quantiles[4]);
-    let fence = 1.5 * (q3 - q1);
-    let below = |edge: f64| sorted.partition_point(|v| *v < edge);
-    let up_to = |edge: f64| sorted.partition_point(|v| *v <= edge);
-    let outliers_iqr =
-        if sorted.is_empty() { 0 } else { below(q1 - fence) + (sorted.len() - up_to(q3 + fence)) };
-    let mad = mad(sorted, quantiles[3]);
-    let far = 3.5 / 0.6745 * mad;
-    let outliers_mad = match far > 0.0 {
-        true => below(quantiles[3] - far) + (sorted.len() - up_to(quantiles[3] + far)),
-        false => 0,
-    };
-    Spread {
-        mad,
-        outliers_mad,
-        smallest: extremes(sorted, false),
-        largest: extremes(sorted, true),
-        moments: moments(sorted),
-        min: sorted.first().copied().unwrap_or(f64::NAN),
-        quantiles,
-        max: sorted.last().copied().unwrap_or(f64::NAN),
-        zeros: up_to(0.0) - below(0.0),
-        negatives: below(0.0),
-        outliers_iqr,
-    }
-}
-
-/// Returns the median absolute deviation of ascending values from their median; NaN without any. Deviations are met in order,
-/// walking outwards from the median, so that they need not be sorted.
-fn mad(sorted: &[f64], median: f64) -> f64 {
-    let n = sorted.len();
-    let (mut left, mut right) = (sorted.partition_point(|v| *v < median), 0);
-    right += left;
-    let (mut last, mut middle) = (f64::NAN, f64::NAN);
-    for _ in 0..n / 2 + 1 {
-        let below = left.checked_sub(1).map_or(f64::INFINITY, |i| median - sorted[i]);
-        let above = sorted.get(right).map_or(f64::INFINITY, |v| v - median);
-        (last, middle) = (middle, below.min(above));
-        if below < above {
-            left -= 1;
-        } else {
-            right += 1;
-        }
-    }
-    match n {
-        0 => f64::NAN,
-        n if n % 2 == 0 => last + (middle - last) * 0.5,
-        _ => middle,
-    }
-}
-
-/// Returns the first, or last, different values of ascending ones, outermost first.
-fn extremes(sorted: &[f64], from_the_end: bool) -> Vec<(f64, usize)> {
-    let (mut rest, mut found) = (sorted, Vec::new());
-    while found.len() < EXTREMES {
-        let Some(value) = (if from_the_end { rest.last() } else { rest.first() }).copied() else {
-            break;
-        };
-        let before = rest.len();
-        rest = match from_the_end {
-            true => &rest[..rest.partition_point(|v| *v < value)],
-            false => &rest[rest.partition_point(|v| *v <= value)..],
-        };
-        found.push((value, before - rest.len()));
-    }
-    found
-}
-
 /// Counts rows without a value by stretch.
 fn gaps(n_rows: usize, missing: usize, is_missing: impl Fn(usize) -> bool) -> Vec<usize> {
     if missing == 0 {
@@ -469,23 +367,6 @@ mod tests {
         assert_eq!(spread.smallest, [(-2.0, 1), (0.0, 2), (1.0, 2), (100.0, 1)]);
         assert_eq!(spread.largest, [(100.0, 1), (1.0, 2), (0.0, 2), (-2.0, 1)]);
         assert_eq!(x.gaps, [0, 0, 0, 1, 0, 0, 0, 0]);
-    }
-
-    #[test]
-    fn deviations_have_the_median_that_sorting_finds() {
-        let mut rng = crate::ml::rng::Rng::new(1);
-        for n in 0..40 {
-            let mut values: Vec<f64> = (0..n).map(|_| rng.below(12) as f64 / 4.0).collect();
-            values.sort_unstable_by(f64::total_cmp);
-            let median = quantile(&values, 0.5);
-            let mut away: Vec<f64> = values.iter().map(|v| (v - median).abs()).collect();
-            away.sort_unstable_by(f64::total_cmp);
-            let (found, expected) = (mad(&values, median), quantile(&away, 0.5));
-            assert!(
-                found == expected || n == 0 && found.is_nan(),
-                "{values:?}: {found} {expected}"
-            );
-        }
     }
 
     #[test]

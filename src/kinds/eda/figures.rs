@@ -13,7 +13,10 @@ use crate::{
         FrameError, Table,
         table::{float_array, int_array, opt_text_array, schema_with_id, text_array},
     },
-    kinds::eda::columns::{Column, QUANTILES, Spread, Values},
+    kinds::eda::{
+        columns::{Column, Values},
+        spread::{QUANTILES, Spread},
+    },
 };
 
 /// Under `redact` figures are told of at least this many rows, and a percentile only if as many lie

@@ -11,8 +11,9 @@ use crate::{
     kinds::{
         eda::{
             Settings,
-            columns::{self, Column, Spread, Values},
+            columns::{self, Column, Values},
             figures::CROWD,
+            spread::Spread,
         },
         page::scale,
     },

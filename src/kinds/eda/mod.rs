@@ -11,6 +11,7 @@ pub mod findings;
 pub mod gaps;
 pub mod histograms;
 pub mod page;
+pub mod spread;
 pub mod yaml;
 
 #[cfg(test)]
