@@ -59,12 +59,16 @@ impl Watching {
         if self.sight.get().is_none() {
             return;
         }
-        let n_rows = raw.n_rows();
-        let with_these = |n: usize| Some(n + room(n_rows)).filter(|n| *n <= WAITING);
+        // Of many rows the first tell as much as there is room for.
+        let (n_rows, n_counted) = (raw.n_rows(), raw.n_rows().min(WAITING - OF_A_REQUEST));
+        let with_these = |n: usize| Some(n + room(n_counted)).filter(|n| *n <= WAITING);
         // Where many ask there is no room most of the time, and nobody waits for a lock to find that out.
-        match self.room_taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_these) {
-            Ok(_) => self.seen().waiting.push((raw.clone(), answers.clone())),
-            Err(_) => _ = self.passed_over.fetch_add(n_rows as u64, Ordering::Relaxed),
+        let taken = self.room_taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, with_these);
+        let n_counted = if taken.is_ok() { n_counted } else { 0 };
+        self.passed_over.fetch_add((n_rows - n_counted) as u64, Ordering::Relaxed);
+        if n_counted > 0 {
+            let first = |table: &Table| Table::from_batch(table.batch().slice(0, n_counted));
+            self.seen().waiting.push((first(raw), first(answers)));
         }
     }
 

@@ -141,6 +141,12 @@ fn the_server_tells_of_drift() {
         }
         assert_eq!(figure("orchestrate_drift_segments_psi "), drift["segments_psi"].as_f64());
         assert_eq!(figure("orchestrate_drift_far_ratio "), drift["far"][1].as_f64());
+        // Of many rows the first are counted, once there is room for them.
+        let many: Vec<Value> =
+            records().as_array().unwrap().iter().cycle().take(2000).cloned().collect();
+        server.post("/v1/predict", json!(many).to_string()).expect(200);
+        until("orchestrate_drift_rows_total ", 510.0);
+        assert_eq!(figure("orchestrate_drift_rows_passed_over_total "), Some(1495.0));
     }
 }
 
