@@ -358,11 +358,31 @@ fn migrations(
     }
     for (before, after) in labelings {
         let sides = (reader.table(before, "labels")?, reader.table(after, "labels")?);
-        if let (Some(a), Some(b)) = sides {
-            found.extend(migration(&after.name, &a, &b));
+        let (Some(a), Some(b)) = sides else { continue };
+        if a.has_numbers_for_ids() && b.has_numbers_for_ids() {
+            let (stage, n, m) = (&after.name, a.n_rows(), b.n_rows());
+            if n != m {
+                reader.notes.insert(format!(
+                    "who moved in `{stage}` is not known: its rows have no id, and there are {n} in a and {m} in b; \
+                     give `ingest` an `id`"
+                ));
+                continue;
+            }
+            if sources(old) != sources(new) {
+                reader.notes.insert(format!(
+                    "the rows of `{stage}` have no id and come from files that differ: they are compared by their \
+                     numbers; give `ingest` an `id`"
+                ));
+            }
         }
+        found.extend(migration(&after.name, &a, &b));
     }
     Ok(found)
+}
+
+/// Returns the hashes of all source files.
+fn sources(stages: &Stages<'_>) -> BTreeSet<ContentHash> {
+    stages.values().flat_map(|stage| stage.preimage.files.iter().copied()).collect()
 }
 
 /// Joins two labelings on the id.

@@ -17,6 +17,9 @@ use crate::base::{matrix::Matrix, names};
 /// The schema metadata key under which the id column's name travels.
 pub const ID_KEY: &str = "orchestrate.id";
 
+/// The name of the ids that a table without any gets: its rows' numbers, from 0.
+pub const ROW: &str = "row";
+
 /// What can be wrong with a table.
 #[derive(Debug, thiserror::Error)]
 pub enum FrameError {
@@ -171,9 +174,14 @@ impl Table {
             None => {
                 let first = self.first_row as i64;
                 let rows = Int64Array::from_iter_values(first..first + self.n_rows() as i64);
-                Ok(("row".to_string(), Arc::new(rows)))
+                Ok((ROW.to_string(), Arc::new(rows)))
             }
         }
+    }
+
+    /// Returns true if rows are known by their numbers only, which are no names: another table has the same ones.
+    pub fn has_numbers_for_ids(&self) -> bool {
+        self.id_name().is_none_or(|name| name == ROW)
     }
 
     /// Returns the same table with `id` as the id column's name.

@@ -17,7 +17,7 @@ use crate::{
     base::canon,
     frame::{
         Rows, Table,
-        table::{float_array, id_of, schema_with_id, segment_array, text_array},
+        table::{ROW, float_array, id_of, schema_with_id, segment_array, text_array},
     },
     ml::{
         Matrix,
@@ -95,7 +95,7 @@ pub(super) fn checked(given: &Given) -> Checked {
 }
 
 fn labels_schema(matrix: &SchemaRef) -> SchemaRef {
-    let name = id_of(matrix).unwrap_or_else(|| "row".to_string());
+    let name = id_of(matrix).unwrap_or_else(|| ROW.to_string());
     let ty = matrix.field_with_name(&name).map_or(DataType::Int64, |f| f.data_type().clone());
     let fields = vec![
         Field::new(&name, ty, true),

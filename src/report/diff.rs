@@ -51,21 +51,23 @@ pub fn render(diff: &RunDiff, width: Option<usize>, style: &Style) -> String {
         out.push_str(&side_by_side(figures, width, style));
     }
     out.push_str(&migrations(diff, width, style));
+    out
+}
+
+/// Returns who moved between segments, and what could not be compared.
+pub fn migrations(diff: &RunDiff, width: Option<usize>, style: &Style) -> String {
+    let mut out: String =
+        diff.migrations.iter().map(|migration| moves(migration, width, style)).collect();
     for note in &diff.notes {
         out.push_str(&format!("{} {note}\n", style.warn("note:")));
     }
     out
 }
 
-/// Returns who moved between segments.
-pub fn migrations(diff: &RunDiff, width: Option<usize>, style: &Style) -> String {
-    diff.migrations.iter().map(|migration| moves(migration, width, style)).collect()
-}
-
 /// Returns who moved since the first run, as a document.
 pub fn migrations_document(diff: &RunDiff) -> Value {
     let segments: Vec<Value> = diff.migrations.iter().map(migration_document).collect();
-    json!({ "run": diff.a.id.to_hex(), "segments": segments })
+    json!({ "run": diff.a.id.to_hex(), "segments": segments, "notes": diff.notes })
 }
 
 fn heading(text: &str, style: &Style) -> String {

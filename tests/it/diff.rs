@@ -52,6 +52,40 @@ fn other_rows_are_counted_and_the_common_ones_compared() {
     assert!(text.contains("data/raw/customers.csv changed"), "{text}");
 }
 
+/// Numbers of rows are no names: the same number in another file is somebody else.
+#[test]
+fn rows_without_an_id_are_compared_only_where_they_can_be() {
+    let project = Project::small();
+    project.edit("path: data/raw/customers.csv, id: id", "path: data/raw/customers.csv");
+    project.edit("drop: [noise]", "drop: [noise, id]");
+    let first = project.run();
+    project.edit("segments: [2, 8]", "segments: [2, 2]");
+    let other_choice = project.run();
+    let (document, text) = diff(&project, &first, &other_choice);
+    assert_eq!((moved(&document["segments"][0]), &document["notes"]), (90, &json!([])));
+    assert!(text.contains("90 rows in both\n"), "{text}");
+
+    let turned: String = {
+        let text = customers(90);
+        let (head, rows) = text.split_once('\n').unwrap();
+        let mut rows: Vec<&str> = rows.lines().collect();
+        rows.reverse();
+        format!("{head}\n{}\n", rows.join("\n"))
+    };
+    project.write("data/raw/customers.csv", turned);
+    let (document, text) = diff(&project, &other_choice, &project.run());
+    assert_eq!(moved(&document["segments"][0]), 90);
+    assert!(text.contains("have no id and come from files that differ"), "{text}");
+
+    project.write("data/raw/customers.csv", customers(120));
+    let longer = project.run();
+    let (document, text) = diff(&project, &other_choice, &longer);
+    assert_eq!(document["segments"], json!([]));
+    let note =
+        "who moved in `best` is not known: its rows have no id, and there are 90 in a and 120 in b";
+    assert!(text.contains(note), "{text}");
+}
+
 #[test]
 fn clusterings_that_nobody_chose_from_are_compared_with_their_noise() {
     let start = PIPELINE.find("  kmeans:").unwrap();

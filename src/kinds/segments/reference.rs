@@ -68,8 +68,7 @@ impl Reference {
     pub fn segments_by_id(&self, table: &Table) -> Result<Vec<Option<i32>>, StageError> {
         let n_rows = table.n_rows();
         // Numbers of rows are no names of customers: only the same table has the same ones.
-        let are_numbers = table.id_name().is_none_or(|name| name == "row");
-        if are_numbers && n_rows != self.labels.n_rows() {
+        if table.has_numbers_for_ids() && n_rows != self.labels.n_rows() {
             return Ok(vec![None; n_rows]);
         }
         let on_labels = |error| StageError::Column { port: "reference".to_string(), error };
