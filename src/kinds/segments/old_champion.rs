@@ -55,7 +55,10 @@ pub fn ask(
     }
     let names = table.names();
     if let Some(missing) = old.input_columns().into_iter().find(|c| !names.contains(c)) {
-        return Ok(Some(Err(format!("it reads column `{missing}`, which there is no more"))));
+        return Ok(Some(Err(format!(
+            "it reads column `{missing}`, which `table` does not have; give this stage the table that the classifiers \
+             learn from"
+        ))));
     }
     let is_held_out = held_out.is_some();
     let rows = held_out.unwrap_or_else(|| some(&known_rows(segments), MOST_ROWS));
