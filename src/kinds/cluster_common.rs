@@ -22,6 +22,7 @@ use crate::{
     ml::{
         Matrix,
         cluster::{MAX_MAGNITUDE, MIN_MAGNITUDE, order, scores, silhouette::SAMPLE_SEED},
+        rng::Rng,
     },
     stage::{
         ctx::StageCtx,
@@ -114,8 +115,8 @@ pub(super) struct Features {
 
 /// How much memory clustering takes, beside the matrix.
 pub(super) struct Needs {
-    /// As many matrices more.
-    pub matrices: usize,
+    /// So many bytes a value.
+    pub by_value: usize,
     /// So many bytes a row.
     pub by_row: usize,
 }
@@ -131,7 +132,7 @@ pub(super) fn read(ctx: &StageCtx<'_>, needs: &Needs) -> Result<Features, StageE
     let names = rows.schema().fields().iter().map(|f| f.name().clone());
     let names: Vec<String> = names.filter(|name| Some(name) != id.as_ref()).collect();
     let (n, d) = (rows.n_rows(), names.len());
-    let by_row = (d * size_of::<f64>() * (1 + needs.matrices)).saturating_add(needs.by_row);
+    let by_row = (d * (size_of::<f64>() + needs.by_value)).saturating_add(needs.by_row);
     let what = format!("{n} rows of {d} features in memory");
     ctx.hold((n as u64).saturating_mul(by_row as u64), &what)?;
     let mut x = Matrix::zeros(n, d);
@@ -147,6 +148,27 @@ pub(super) fn read(ctx: &StageCtx<'_>, needs: &Needs) -> Result<Features, StageE
     match out_of_scale(&names, &x) {
         None => Ok(Features { rows, names, x }),
         Some(fact) => Err(StageError::Data(fact)),
+    }
+}
+
+/// Returns the rows to cluster, ascending, where a sample was asked for that is shorter than `x`; `None` for all.
+pub(super) fn sample_of(x: &Matrix, sample: Option<usize>, seed: u64) -> Option<Vec<usize>> {
+    let n_drawn = sample.filter(|n| *n < x.n_rows())?;
+    Some(Rng::new(seed).sample(x.n_rows(), n_drawn))
+}
+
+/// Tells of the sample that [`sample_of`] draws, and what became of the `others`.
+pub(super) fn note_sample(
+    ctx: &mut StageCtx<'_>,
+    x: &Matrix,
+    (sample, seed): (Option<usize>, u64),
+    others: &str,
+) {
+    if let Some(n) = sample.filter(|n| *n < x.n_rows()) {
+        let of = x.n_rows();
+        ctx.note(format!(
+            "clustered a random sample of {n} of {of} rows (seed {seed}); the others {others}"
+        ));
     }
 }
 

@@ -11,7 +11,6 @@ use crate::{
             dbscan::{self, Clustering},
             eps, order,
         },
-        rng::Rng,
     },
     stage::{
         ctx::StageCtx,
@@ -64,20 +63,18 @@ struct Params {
 impl Params {
     /// Clusters the rows of `x`, or a sample of them that is extended to all; returns the radius too.
     fn cluster(&self, x: &Matrix, work: &Work) -> Result<(f64, Clustering), StageError> {
-        let Some(sample) = self.sample_of(x) else { return self.cluster_all(x, work) };
+        let Some(sample) = common::sample_of(x, self.sample, self.seed) else {
+            return self.cluster_all(x, work);
+        };
         let (eps, found) = self.cluster_all(&x.select_rows(&sample), work)?;
         Ok((eps, dbscan::extend(x, &sample, &found, eps, work)?))
     }
 
     fn cluster_all(&self, x: &Matrix, work: &Work) -> Result<(f64, Clustering), StageError> {
-        let eps = self.eps.as_f64().map_or_else(|| eps::auto(x, self.min_samples, work), Ok)?;
-        Ok((eps, dbscan::fit(x, eps, self.min_samples, work)?))
-    }
-
-    /// Returns the rows to cluster, ascending; `None` for all.
-    fn sample_of(&self, x: &Matrix) -> Option<Vec<usize>> {
-        let n_drawn = self.sample.filter(|n| *n < x.n_rows())?;
-        Some(Rng::new(self.seed).sample(x.n_rows(), n_drawn))
+        match self.eps.as_f64() {
+            Some(eps) => Ok((eps, dbscan::fit(x, eps, self.min_samples, work)?)),
+            None => Ok(eps::auto(x, self.min_samples, work)?),
+        }
     }
 }
 
@@ -121,15 +118,10 @@ impl Kind for ClusterDbscan {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
-        let features = common::read(ctx, &Needs { matrices: 1, by_row: 64 })?;
+        let features = common::read(ctx, &Needs { by_value: size_of::<f64>(), by_row: 64 })?;
         let (eps, found) = params.cluster(&features.x, ctx.work)?;
-        if let Some(n) = params.sample.filter(|n| *n < features.x.n_rows()) {
-            let (of, seed) = (features.x.n_rows(), params.seed);
-            ctx.note(format!(
-                "clustered a random sample of {n} of {of} rows (seed {seed}); the others have the segment of the \
-                 nearest core row within `eps`"
-            ));
-        }
+        let others = "have the segment of the nearest core row within `eps`";
+        common::note_sample(ctx, &features.x, (params.sample, params.seed), others);
         if !params.eps.is_number() {
             ctx.note(format!("eps = {eps} by the knee of the k-distances"));
         }

@@ -9,7 +9,7 @@ use crate::{
         Matrix,
         cluster::{
             gmm::{self, Covariance, Covariances, Gmm, GmmParams},
-            order,
+            growing, order,
         },
     },
     stage::{
@@ -93,7 +93,7 @@ impl Kind for ClusterGmm {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn about(&self) -> &'static str {
@@ -119,8 +119,10 @@ impl Kind for ClusterGmm {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params = ctx.params::<Params>()?.checked();
-        let by_row = params.k.saturating_mul(size_of::<f64>()).saturating_add(32);
-        let features = common::read(ctx, &Needs { matrices: 1, by_row })?;
+        // Posteriors; and the parts that iterations begin with, beside an arrangement of them and of all rows.
+        let by_row = params.k.saturating_mul(10).saturating_add(32);
+        let by_value = size_of::<f64>() + 2 * growing::BYTES_A_VALUE;
+        let features = common::read(ctx, &Needs { by_value, by_row })?;
         let fitted = gmm::fit(&features.x, &params, ctx.work)?;
         let n_components = fitted.means.n_rows();
         common::note_fewer(ctx, params.k, n_components);

@@ -131,7 +131,7 @@ impl Kind for ClusterHdbscan {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
-        let features = common::read(ctx, &Needs { matrices: 1, by_row: 128 })?;
+        let features = common::read(ctx, &Needs { by_value: size_of::<f64>(), by_row: 128 })?;
         let params = params.checked();
         let found = hdbscan::fit(&features.x, &params, ctx.work)?;
         let places = order::by_size(&found.labels, order::n_clusters(&found.labels));

@@ -93,7 +93,7 @@ impl Kind for ClusterHierarchical {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn about(&self) -> &'static str {
@@ -120,7 +120,7 @@ impl Kind for ClusterHierarchical {
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
         let (linkage, two_step) = (params.linkage(), params.two_step());
-        let features = common::read(ctx, &Needs { matrices: 1, by_row: 64 })?;
+        let features = common::read(ctx, &Needs { by_value: size_of::<f64>(), by_row: 64 })?;
         let n_rows = features.x.n_rows();
         // One tree, cut at every k that is asked for.
         let name = format!("cluster.hierarchical {} {two_step:?}", params.linkage);

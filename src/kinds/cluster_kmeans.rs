@@ -8,7 +8,8 @@ use crate::{
     ml::{
         Matrix,
         cluster::{
-            kmeans::{self, KMeansParams},
+            growing,
+            kmeans::{self, KMeans, KMeansParams},
             order,
         },
     },
@@ -26,7 +27,7 @@ use crate::{
 /// `centroid` (segment, feature) and nothing else: a new row belongs to the nearest.
 pub struct ClusterKMeans;
 
-static PARAMS: [Param; 5] = [
+static PARAMS: [Param; 6] = [
     Param::required("k", Shape::int_from(1), "number of clusters"),
     Param::with_default("n_init", Shape::int_from(1), "1", "starts; the least inertia wins"),
     Param::with_default("max_iter", Shape::int_from(1), "300", "most iterations of one start"),
@@ -36,7 +37,13 @@ static PARAMS: [Param; 5] = [
         "1e-4",
         "a start ends when the centroids' squared shift is at most this times the mean variance",
     ),
-    Param::with_default("seed", Shape::int_from(0), "0", "seed of the starts"),
+    Param::optional(
+        "sample",
+        Shape::int_from(2),
+        "iterate over only so many rows, drawn at random, and give each other row the segment of the nearest centroid, \
+         for tables of many millions of rows; all rows if not given",
+    ),
+    Param::with_default("seed", Shape::int_from(0), "0", "seed of the starts and the sample"),
 ];
 
 #[derive(Deserialize)]
@@ -46,7 +53,24 @@ struct Params {
     n_init: usize,
     max_iter: usize,
     tol: f64,
+    #[serde(default)]
+    sample: Option<usize>,
     seed: u64,
+}
+
+impl Params {
+    /// Clusters the rows of `x`, or a sample of them that is extended to all.
+    fn cluster(&self, x: &Matrix, work: &Work) -> Result<KMeans, StageError> {
+        let Params { k, n_init, max_iter, tol, sample, seed } = *self;
+        let params = KMeansParams { k, n_init, max_iter, tol, seed };
+        match common::sample_of(x, sample, seed) {
+            None => Ok(kmeans::fit(x, &params, work)?),
+            Some(sample) => {
+                let found = kmeans::fit(&x.select_rows(&sample), &params, work)?;
+                Ok(kmeans::extend(x, found, work)?)
+            }
+        }
+    }
 }
 
 /// Returns the labels that these canonical parameters give the rows of `x`, in no particular order.
@@ -54,9 +78,8 @@ struct Params {
 /// # Errors
 /// As the stage itself.
 pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
-    let Params { k, n_init, max_iter, tol, seed } = common::params_of(params)?;
-    let params = KMeansParams { k, n_init, max_iter, tol, seed };
-    Ok(kmeans::fit(x, &params, work)?.labels)
+    let params: Params = common::params_of(params)?;
+    Ok(params.cluster(x, work)?.labels)
 }
 
 impl Kind for ClusterKMeans {
@@ -65,7 +88,7 @@ impl Kind for ClusterKMeans {
     }
 
     fn version(&self) -> u32 {
-        3
+        4
     }
 
     fn about(&self) -> &'static str {
@@ -90,13 +113,18 @@ impl Kind for ClusterKMeans {
     }
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
-        let Params { k, n_init, max_iter, tol, seed } = ctx.params()?;
-        let features = common::read(ctx, &Needs { matrices: 0, by_row: 64 })?;
-        let params = KMeansParams { k, n_init, max_iter, tol, seed };
-        let fitted = kmeans::fit(&features.x, &params, ctx.work)?;
+        let params: Params = ctx.params()?;
+        let by_value = match params.sample {
+            None => growing::BYTES_A_VALUE,
+            Some(_) => size_of::<f64>(),
+        };
+        let features = common::read(ctx, &Needs { by_value, by_row: 64 })?;
+        let fitted = params.cluster(&features.x, ctx.work)?;
+        let others = "have the segment of the nearest centroid";
+        common::note_sample(ctx, &features.x, (params.sample, params.seed), others);
         let n_clusters = fitted.centroids.n_rows();
-        common::note_fewer(ctx, k, n_clusters);
-        common::note_cap(ctx, fitted.converged, max_iter);
+        common::note_fewer(ctx, params.k, n_clusters);
+        common::note_cap(ctx, fitted.converged, params.max_iter);
         let places = order::by_size(&fitted.labels, n_clusters);
         let figures = Figures {
             inertia: Some(fitted.inertia),

@@ -111,7 +111,7 @@ impl Kind for SelectClustering {
     }
 
     fn version(&self) -> u32 {
-        1
+        2
     }
 
     fn about(&self) -> &'static str {

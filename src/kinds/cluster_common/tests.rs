@@ -247,6 +247,18 @@ fn notes_tell_of_caps_and_missing_distinct_rows() {
     assert!(whole.notes.is_empty(), "{:?}", whole.notes);
 }
 
+#[test]
+fn k_means_of_a_sample_gives_every_row_the_nearest_centroids_segment() {
+    let sampled = run(&ClusterKMeans, json!({"k": 2, "sample": 7}));
+    let said = "clustered a random sample of 7 of 8 rows (seed 0); the others have the segment of the nearest centroid";
+    assert_eq!(sampled.notes, [said]);
+    let whole = run(&ClusterKMeans, json!({"k": 2, "sample": 8}));
+    assert!(whole.notes.is_empty(), "{:?}", whole.notes);
+    let inertia = |run: &MemoryOutputs| run.table("metrics").unwrap().floats("inertia").unwrap()[0];
+    assert!(inertia(&sampled) >= inertia(&whole));
+    assert_eq!(sampled.table("labels").unwrap().n_rows(), 8);
+}
+
 /// A silhouette of 10,000 rows of a million looked like one of all: only who compared two columns of the metrics knew.
 #[test]
 fn a_sampled_silhouette_says_so() {

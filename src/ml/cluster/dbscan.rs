@@ -89,19 +89,20 @@ impl<'a> Searcher<'a> {
         Ok(Clustering { labels, is_core })
     }
 
-    /// Returns the labels that [`fit`] finds where the squared distance of each row to its `min_samples`-th nearest row,
-    /// itself included, is known: that tells which rows are core rows.
-    pub(super) fn labels(
+    /// Returns the clustering that [`fit`] finds where the squared distance of each row to its `min_samples`-th nearest
+    /// row, itself included, is known: that tells which rows are core rows.
+    pub(super) fn cluster_known(
         &self,
         eps: f64,
         min_samples: usize,
         squared_distances: &[f64],
         work: &Work,
-    ) -> Result<Vec<i32>, MlError> {
+    ) -> Result<Clustering, MlError> {
         let is_near = |d: f64| min_samples <= self.x.n_rows() && d <= eps * eps;
         let is_core: Vec<bool> =
             squared_distances.iter().map(|&d| min_samples <= 1 || is_near(d)).collect();
-        self.connect(&is_core, eps * eps, work)
+        let labels = self.connect(&is_core, eps * eps, work)?;
+        Ok(Clustering { labels, is_core })
     }
 
     /// Returns each row's squared distance to its `n`-th nearest other row (to the farthest if there are fewer).
@@ -305,8 +306,8 @@ mod tests {
             // Of radii at which a row just becomes a core row.
             for at in [10, 300, 599] {
                 let eps = squared[at].sqrt();
-                let labels = searcher.labels(eps, min_samples, &squared, &work).unwrap();
-                assert_eq!(labels, fit(&x, eps, min_samples, &work).unwrap().labels, "{eps}");
+                let found = searcher.cluster_known(eps, min_samples, &squared, &work).unwrap();
+                assert!(found == fit(&x, eps, min_samples, &work).unwrap(), "{eps}");
             }
         }
     }

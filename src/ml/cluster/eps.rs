@@ -12,7 +12,11 @@
 use crate::{
     ml::{
         Matrix,
-        cluster::{check_input, dbscan::Searcher, distinct::Distinct},
+        cluster::{
+            check_input,
+            dbscan::{Clustering, Searcher},
+            distinct::Distinct,
+        },
         error::MlError,
     },
     stage::work::Work,
@@ -21,11 +25,12 @@ use crate::{
 /// The largest share of the clustered rows that one cluster may hold.
 const MAX_SHARE: f64 = 0.9;
 
-/// Returns the radius for `min_samples`: the textbook knee, or a lower one as the module tells.
+/// Returns the radius for `min_samples`, the textbook knee or a lower one as the module tells, and the clustering that
+/// [`super::dbscan::fit`] finds with it.
 ///
 /// # Errors
 /// If there are fewer than two rows, all rows are equal, no features, or a value is not finite; if cancelled.
-pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<f64, MlError> {
+pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<(f64, Clustering), MlError> {
     check_input(x, 2)?;
     // `min_samples` counts the row itself.
     let n_neighbours = min_samples.saturating_sub(1).clamp(1, x.n_rows() - 1);
@@ -42,20 +47,28 @@ pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<f64, MlError>
         }
     }
     curve.sort_by(f64::total_cmp);
+    let cluster = |eps| searcher.cluster_known(eps, min_samples, &squared, work);
     let textbook = knee(&curve);
+    let mut first = None;
     let mut at = textbook;
     while at >= curve.len() / 2 && curve[at] > 0.0 {
-        if separates(&searcher.labels(curve[at], min_samples, &squared, work)?) {
-            return Ok(curve[at]);
+        let found = (curve[at], cluster(curve[at])?);
+        if separates(&found.1.labels) {
+            return Ok(found);
         }
+        first = first.or(Some(found));
         at = knee(&curve[..=at]).min(at.saturating_sub(curve.len().div_ceil(10)));
     }
     // Where more than half of the rows have equal twins the knee can lie at distance 0, which is no radius.
     let positive = curve[textbook..].iter().copied().find(|&d| d > 0.0);
-    positive.ok_or_else(|| MlError::Parameter {
+    let eps = positive.ok_or_else(|| MlError::Parameter {
         name: "eps",
         why: "`auto` finds no radius where all rows are equal; give a number".to_string(),
-    })
+    })?;
+    match first {
+        Some(found) if found.0 == eps => Ok(found),
+        _ => Ok((eps, cluster(eps)?)),
+    }
 }
 
 /// Returns the distance of each of `rows` to its `min_samples`-th nearest row of `x`, itself included, ascending: what a
@@ -142,17 +155,19 @@ mod tests {
         values.extend([4000.0, 0.0, 0.0, 9000.0, -7000.0, 3.0]);
         let x = Matrix::new(403, 2, values);
         let work = Work::alone(2);
-        let eps = auto(&x, 5, &work).unwrap();
-        let labels = dbscan::fit(&x, eps, 5, &work).unwrap().labels;
-        assert!(separates(&labels), "eps {eps}");
+        let (eps, found) = auto(&x, 5, &work).unwrap();
+        assert!(found == dbscan::fit(&x, eps, 5, &work).unwrap());
+        assert!(separates(&found.labels), "eps {eps}");
         assert!((0.4..3.0).contains(&eps), "eps {eps}");
     }
 
     #[test]
     fn where_every_row_has_many_twins_the_places_count() {
         let x = Matrix::new(60, 1, (0..60).map(|i| [0.0, 1.0, 50.0][i % 3]).collect());
-        let eps = auto(&x, 5, &Work::alone(1)).unwrap();
+        let work = Work::alone(1);
+        let (eps, found) = auto(&x, 5, &work).unwrap();
         assert!(eps > 0.0 && eps.is_finite(), "{eps}");
+        assert!(found == dbscan::fit(&x, eps, 5, &work).unwrap());
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Gaussian mixtures by expectation-maximisation, started from k-means.
+//! Gaussian mixtures by expectation-maximisation, started from k-means; on long tables each start goes over growing parts
+//! of the rows first.
 //! It does not know how segments are ordered, nor how a mixture is written down.
 //!
 //! Source: Dempster, Laird and Rubin, "Maximum likelihood from incomplete data via the EM algorithm", J. Royal
@@ -15,19 +16,22 @@ use crate::{
     ml::{
         Matrix,
         cluster::{
-            check_input, check_k,
+            check_input, check_k, growing,
             kmeans::{KMeansParams, Starts},
             panels::Panels,
         },
         error::MlError,
         math,
     },
-    stage::work::Work,
+    stage::work::{Progress, Work},
 };
 
 use covariance::Factors;
 pub use covariance::{Covariance, Covariances};
 use passes::{Posteriors, Sums};
+
+/// Starts of k-means for each start of a mixture: they cost little beside its iterations, which lead nowhere good from a bad one.
+const KMEANS_STARTS: usize = 4;
 
 /// What a mixture is asked for.
 #[derive(Clone, Debug)]
@@ -38,7 +42,7 @@ pub struct GmmParams {
     pub covariance: Covariance,
     /// Number of starts; the one with the highest likelihood wins, the earlier one among equals.
     pub n_init: usize,
-    /// Most iterations of one start.
+    /// Most iterations of one start, over each part and over all rows.
     pub max_iter: usize,
     /// A start ends when the mean log-likelihood of a row changes by less than this.
     pub tol: f64,
@@ -63,7 +67,7 @@ pub struct Gmm {
     pub posteriors: Vec<f64>,
     /// Sum over the rows of the log of the mixture's density.
     pub log_likelihood: f64,
-    /// Iterations of the winning start.
+    /// Iterations of the winning start over all rows.
     pub iterations: usize,
     /// False if the winning start ended at `max_iter`.
     pub converged: bool,
@@ -96,15 +100,12 @@ impl Gmm {
 pub fn fit(x: &Matrix, params: &GmmParams, work: &Work) -> Result<Gmm, MlError> {
     check_input(x, 2)?;
     check_k(params.k, x.n_rows())?;
-    let start =
-        KMeansParams { k: params.k, n_init: 1, max_iter: 300, tol: 1e-4, seed: params.seed };
-    let starts = Starts::new(x, &start, &work.pool)?;
-    let fitter = Fitter { panels: Panels::new(x), params, work };
+    let quiet = Work { progress: Progress::default(), ..work.clone() };
+    let parts = growing::parts(x, params.k, params.seed);
+    let parts: Vec<_> = parts.iter().map(|part| Fitter::new(part, params, &quiet)).collect();
+    let all = Fitter::new(x, params, work);
     work.progress.set_total((params.n_init.max(1) * params.max_iter) as u64);
-    let runs = work.pool.map(params.n_init.max(1), |i| {
-        let labels = starts.run(i, work)?;
-        fitter.run(&labels.labels, labels.centroids.n_rows())
-    });
+    let runs = work.pool.map(params.n_init.max(1), |i| start(&parts, &all, i));
     let mut best: Option<Run> = None;
     for run in runs {
         let run = run?;
@@ -113,7 +114,22 @@ pub fn fit(x: &Matrix, params: &GmmParams, work: &Work) -> Result<Gmm, MlError> 
         }
     }
     let best = best.ok_or(MlError::TooFew { what: "starts", needed: 1, got: 0 })?;
-    fitter.finish(best)
+    all.finish(best)
+}
+
+/// Runs start number `i` to its end: over the parts, see [`growing`], and from what they find over all rows.
+fn start(parts: &[Fitter<'_>], all: &Fitter<'_>, i: usize) -> Result<Run, MlError> {
+    let mut found = None;
+    for part in parts {
+        found = match part.run(found, i) {
+            // Rows that differ may be missing here.
+            Ok(run) => Some(run.mixture).filter(|m| m.weights.len() == all.params.k),
+            Err(MlError::Cancelled(cancelled)) => return Err(cancelled.into()),
+            // What is flat here need not be flat there.
+            Err(_) => None,
+        };
+    }
+    all.run(found, i)
 }
 
 /// The state of one start: parameters, and how good they are.
@@ -130,18 +146,33 @@ struct Mixture {
     covariances: Covariances,
 }
 
+/// Fits mixtures to some rows.
 struct Fitter<'a> {
+    x: &'a Matrix,
     panels: Panels,
     params: &'a GmmParams,
     work: &'a Work,
 }
 
-impl Fitter<'_> {
-    /// Iterates from the clusters of `labels` until the likelihood settles or the cap is met.
-    fn run(&self, labels: &[i32], k: usize) -> Result<Run, MlError> {
-        let mut posteriors = Posteriors::of_labels(labels, k);
-        let mut mixture =
-            self.maximise(&posteriors, &posteriors.sums(&self.panels, &self.work.pool));
+impl<'a> Fitter<'a> {
+    fn new(x: &'a Matrix, params: &'a GmmParams, work: &'a Work) -> Fitter<'a> {
+        Fitter { x, panels: Panels::new(x), params, work }
+    }
+
+    /// Iterates from `begun`, or from the clusters of start number `i` of k-means, until the likelihood settles or the cap
+    /// is met.
+    fn run(&self, begun: Option<Mixture>, i: usize) -> Result<Run, MlError> {
+        let (mut mixture, mut posteriors) = match begun {
+            Some(mixture) => {
+                let posteriors = Posteriors::zeros(self.x.n_rows(), mixture.weights.len());
+                (mixture, posteriors)
+            }
+            None => {
+                let posteriors = self.clusters(i)?;
+                let sums = posteriors.sums(&self.panels, &self.work.pool);
+                (self.maximise(&posteriors, &sums), posteriors)
+            }
+        };
         let (mut bound, mut iterations, mut converged) = (f64::NEG_INFINITY, 0, false);
         while iterations < self.params.max_iter && !converged {
             self.work.check()?;
@@ -154,6 +185,16 @@ impl Fitter<'_> {
             self.work.progress.advance(1);
         }
         Ok(Run { mixture, bound, iterations, converged })
+    }
+
+    /// Returns the clusters that start number `i` begins with as posteriors.
+    fn clusters(&self, i: usize) -> Result<Posteriors, MlError> {
+        let GmmParams { k, seed, .. } = *self.params;
+        let params = KMeansParams { k, n_init: KMEANS_STARTS, max_iter: 300, tol: 1e-4, seed };
+        let quiet = Work { progress: Progress::default(), ..self.work.clone() };
+        let starts = Starts::new(&[], self.x, &params, &quiet.pool)?;
+        let found = starts.best(i * KMEANS_STARTS, &quiet)?;
+        Ok(Posteriors::of_labels(&found.labels, found.centroids.n_rows()))
     }
 
     /// Fills in each row's posterior probabilities.

@@ -1,4 +1,5 @@
-//! K-means: greedy k-means++ and Lloyd's iterations, the best of several starts.
+//! K-means: greedy k-means++ and Lloyd's iterations, the best of several starts; on long tables each start goes over growing
+//! parts of the rows first.
 //! It does not know how segments are ordered or named.
 //!
 //! Source: Lloyd, "Least squares quantization in PCM", IEEE Trans. Inf. Theory 28 (1982); stopping rule,
@@ -19,7 +20,7 @@ use crate::{
     base::pool::Pool,
     ml::{
         Matrix,
-        cluster::{check_input, check_k, check_shape},
+        cluster::{check_input, check_k, check_shape, growing},
         error::MlError,
         math,
         rng::Rng,
@@ -35,7 +36,7 @@ pub struct KMeansParams {
     pub k: usize,
     /// Number of starts; the one with the least inertia wins, the earlier one among equals.
     pub n_init: usize,
-    /// Most iterations of one start.
+    /// Most iterations of one start, over each part and over all rows.
     pub max_iter: usize,
     /// A start ends when the squared shift of all centroids is at most this times the mean variance
     /// of the features.
@@ -54,7 +55,7 @@ pub struct KMeans {
     pub labels: Vec<i32>,
     /// Sum of squared distances of the rows to their centroids.
     pub inertia: f64,
-    /// Iterations of the winning start.
+    /// Iterations of the winning start over all rows.
     pub iterations: usize,
     /// False if the winning start ended at `max_iter`.
     pub converged: bool,
@@ -67,21 +68,10 @@ pub struct KMeans {
 pub fn fit(x: &Matrix, params: &KMeansParams, work: &Work) -> Result<KMeans, MlError> {
     check_shape(x, 1)?;
     check_k(params.k, x.n_rows())?;
-    let starts = Starts::new(x, params, &work.pool)?;
+    let parts = growing::parts(x, params.k, params.seed);
+    let starts = Starts::new(&parts, x, params, &work.pool)?;
     work.progress.set_total(params.n_init as u64);
-    let runs = work.pool.map(params.n_init.max(1), |i| {
-        let run = starts.run(i, work);
-        work.progress.advance(1);
-        run
-    });
-    let mut best: Option<KMeans> = None;
-    for run in runs {
-        let run = run?;
-        if best.as_ref().is_none_or(|b| run.inertia < b.inertia) {
-            best = Some(run);
-        }
-    }
-    best.ok_or(MlError::TooFew { what: "starts", needed: 1, got: 0 })
+    starts.best(0, work)
 }
 
 /// Clusters the rows of `x` from given centroids, shape `(k, n_cols)`, in one start; `params.k` and `params.n_init` have no
@@ -98,7 +88,18 @@ pub fn fit_from(
     check_shape(x, 1)?;
     check_centroids(x, centroids)?;
     check_k(centroids.n_rows(), x.n_rows())?;
-    Starts::new(x, params, &work.pool)?.run_from(centroids.clone(), work)
+    Starts::new(&[], x, params, &work.pool)?.run_from(centroids.clone(), work)
+}
+
+/// Extends a clustering of some rows of `x` to all of them: each belongs to the nearest centroid.
+///
+/// # Errors
+/// As [`fit`].
+pub fn extend(x: &Matrix, found: KMeans, work: &Work) -> Result<KMeans, MlError> {
+    let KMeans { centroids, iterations, converged, .. } = found;
+    let rows = Rows::new(x, &work.pool)?;
+    let KMeans { labels, inertia, .. } = lloyd::run(&rows, centroids.clone(), (0, 0.0), work)?;
+    Ok(KMeans { centroids, labels, inertia, iterations, converged })
 }
 
 /// Checks that given centroids are finite rows of as many features as `x` has.
@@ -147,33 +148,67 @@ fn margin(row: &[f64], centroids: &Matrix, own: usize) -> f64 {
 
 /// What all starts on the same data share.
 pub(super) struct Starts<'a> {
+    /// What a start goes over first, see [`growing`], and all rows.
+    parts: Vec<Rows<'a>>,
     rows: Rows<'a>,
     params: &'a KMeansParams,
 }
 
 impl<'a> Starts<'a> {
-    /// Prepares the rows of `x`.
+    /// Prepares the rows of `x` and of parts of it.
     ///
     /// # Errors
     /// As [`check_input`], for one row at least.
     pub(super) fn new(
+        parts: &'a [Matrix],
         x: &'a Matrix,
         params: &'a KMeansParams,
         pool: &Pool,
     ) -> Result<Starts<'a>, MlError> {
-        Ok(Starts { rows: Rows::new(x, pool)?, params })
+        let rows = Rows::new(x, pool)?;
+        let parts = parts.iter().map(|part| Rows::new(part, pool)).collect::<Result<_, _>>()?;
+        Ok(Starts { parts, rows, params })
+    }
+
+    /// Returns the best of the starts from number `first` on.
+    pub(super) fn best(&self, first: usize, work: &Work) -> Result<KMeans, MlError> {
+        let runs = work.pool.map(self.params.n_init.max(1), |i| {
+            let run = self.run(first + i, work);
+            work.progress.advance(1);
+            run
+        });
+        let mut best: Option<KMeans> = None;
+        for run in runs {
+            let run = run?;
+            if best.as_ref().is_none_or(|b| run.inertia < b.inertia) {
+                best = Some(run);
+            }
+        }
+        best.ok_or(MlError::TooFew { what: "starts", needed: 1, got: 0 })
     }
 
     /// Runs start number `i` to its end.
-    pub(super) fn run(&self, i: usize, work: &Work) -> Result<KMeans, MlError> {
+    fn run(&self, i: usize, work: &Work) -> Result<KMeans, MlError> {
         let mut rng = Rng::stream(self.params.seed, i as u64);
-        let centroids = plus_plus(&self.rows, self.params.k, &mut rng, &work.pool);
-        self.run_from(centroids, work)
+        let k = self.params.k;
+        let mut found: Option<Matrix> = None;
+        for part in &self.parts {
+            let from = found.unwrap_or_else(|| plus_plus(part, k, &mut rng, &work.pool));
+            let run = self.iterate(part, from, work)?;
+            // Rows that differ may be missing here: then the next part draws anew.
+            found = Some(run.centroids).filter(|centroids| centroids.n_rows() == k);
+        }
+        let from = found.unwrap_or_else(|| plus_plus(&self.rows, k, &mut rng, &work.pool));
+        self.run_from(from, work)
     }
 
     fn run_from(&self, centroids: Matrix, work: &Work) -> Result<KMeans, MlError> {
-        let least_shift = self.params.tol * self.rows.mean_variance;
-        lloyd::run(&self.rows, centroids, (self.params.max_iter, least_shift), work)
+        self.iterate(&self.rows, centroids, work)
+    }
+
+    fn iterate(&self, rows: &Rows<'_>, from: Matrix, work: &Work) -> Result<KMeans, MlError> {
+        let least_shift = self.params.tol * rows.mean_variance;
+        lloyd::run(rows, from, (self.params.max_iter, least_shift), work)
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod dbscan;
 pub mod eps;
 pub mod gmm;
+pub mod growing;
 pub mod hdbscan;
 pub mod hierarchical;
 pub mod kmeans;

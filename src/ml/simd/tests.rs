@@ -174,7 +174,7 @@ fn densities() -> Vec<u64> {
     let work = Work::alone(1);
     for n_cols in [1, 3, 16] {
         let x = data(n_cols);
-        let radius = eps::auto(&x, 5, &work).unwrap();
+        let (radius, _) = eps::auto(&x, 5, &work).unwrap();
         extend(&mut bits, &[radius]);
         let labels = dbscan::fit(&x, radius, 5, &work).unwrap().labels;
         bits.extend(labels.into_iter().map(|label| label as u64));

@@ -98,6 +98,33 @@ fn threads_change_no_bit() {
 }
 
 #[test]
+fn a_long_table_comes_to_what_all_its_rows_say() {
+    let x = blobs(66_000, 2, 3, 8);
+    let work = Work::alone(2);
+    for covariance in SHAPES {
+        let asked = GmmParams { tol: 1e-9, max_iter: 500, ..params(3, covariance) };
+        let found = fit(&x, &asked, &work).unwrap();
+        let all = Fitter::new(&x, &asked, &work);
+        let whole = all.finish(all.run(None, 0).unwrap()).unwrap();
+        assert!(found.converged && close(found.log_likelihood, whole.log_likelihood, 1e-8));
+    }
+    let asked = params(3, Covariance::Full);
+    let whole = Fitter::new(&x, &asked, &work).run(None, 0).unwrap();
+    assert!(fit(&x, &asked, &work).unwrap().iterations <= whole.iterations);
+}
+
+/// A part may lack rows that differ, or a component may have no width there: all rows are begun with then.
+#[test]
+fn what_the_parts_of_a_long_table_lack_is_not_lost() {
+    let mut values: Vec<f64> = (0..66_000).map(|i| f64::from(i % 2)).collect();
+    values[4711] = 500.0;
+    let x = Matrix::new(values.len(), 1, values);
+    let found = fit(&x, &params(3, Covariance::Full), &Work::alone(1)).unwrap();
+    assert_eq!(found.means.n_rows(), 3);
+    assert_eq!(found.labels.iter().filter(|l| **l == found.labels[4711]).count(), 1);
+}
+
+#[test]
 fn degenerate_data() {
     let work = Work::alone(1);
     for covariance in SHAPES {

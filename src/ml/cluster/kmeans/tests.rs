@@ -81,7 +81,7 @@ fn threads_change_no_bit() {
 /// Without room for a copy in single precision the panels are made as they are looked at.
 #[test]
 fn little_memory_changes_no_bit() {
-    let x = blobs(20_003, 3, 4, 9);
+    let x = blobs(66_003, 3, 4, 9);
     let run = |memory| {
         let pool = Pool::new(2).with_memory(Memory::new(memory));
         let asked = KMeansParams { n_init: 2, max_iter: 8, ..params(5) };
@@ -89,6 +89,55 @@ fn little_memory_changes_no_bit() {
         (found.labels, found.inertia.to_bits(), found.centroids, found.iterations)
     };
     assert!(run(None) == run(Some(1)));
+}
+
+#[test]
+fn a_long_table_ends_where_all_its_rows_are_at_rest() {
+    let x = blobs(70_000, 2, 6, 3);
+    let work = Work::alone(2);
+    let params = KMeansParams { n_init: 10, ..params(6) };
+    assert!(!growing::parts(&x, params.k, params.seed).is_empty());
+    let found = fit(&x, &params, &work).unwrap();
+    let again = fit_from(&x, &found.centroids, &params, &work).unwrap();
+    assert!(found.converged && again.iterations == 1, "{}", again.iterations);
+    let whole = Starts::new(&[], &x, &params, &work.pool).unwrap().best(0, &work).unwrap();
+    assert!(close(found.inertia, whole.inertia, 1e-4), "{} {}", found.inertia, whole.inertia);
+    assert!(found.iterations < whole.iterations);
+}
+
+#[test]
+fn a_row_that_the_parts_of_a_long_table_lack_is_not_lost() {
+    let mut values: Vec<f64> = (0..70_000).map(|i| f64::from(i % 2)).collect();
+    values[4711] = 500.0;
+    let x = Matrix::new(values.len(), 1, values);
+    let mut n_lacking = 0;
+    for seed in 0..4 {
+        let params = KMeansParams { seed, ..params(3) };
+        let parts = growing::parts(&x, 3, seed);
+        n_lacking += usize::from(parts.iter().all(|part| !part.data().contains(&500.0)));
+        let mut centroids = fit(&x, &params, &Work::alone(1)).unwrap().centroids.data().to_vec();
+        centroids.sort_by(f64::total_cmp);
+        assert_eq!(centroids, [0.0, 1.0, 500.0]);
+    }
+    assert!(n_lacking > 0);
+}
+
+#[test]
+fn a_clustering_of_some_rows_extends_to_the_others() {
+    let x = blobs(900, 3, 4, 8);
+    let work = Work::alone(1);
+    let some: Vec<usize> = (0..900).step_by(3).collect();
+    let found = fit(&x.select_rows(&some), &params(4), &work).unwrap();
+    let all = extend(&x, found.clone(), &work).unwrap();
+    assert_eq!(all.centroids, found.centroids);
+    assert_eq!((all.iterations, all.converged), (found.iterations, found.converged));
+    let mut inertia = 0.0;
+    for (row, &label) in x.rows().zip(&all.labels) {
+        let distance = |c: usize| math::squared_distance(row, found.centroids.row(c));
+        assert!((0..4).all(|c| distance(label as usize) <= distance(c)));
+        inertia += distance(label as usize);
+    }
+    assert!(close(all.inertia, inertia, 1e-12));
 }
 
 #[test]

@@ -1,0 +1,60 @@
+//! The random parts of a long table that iterations begin with, each several times as long as the one before.
+//! It does not know what is fitted to them.
+//!
+//! Source: Newling and Fleuret, "Nested mini-batch k-means", NIPS 2016, and Bradley, Fayyad and Reina, "Scaling EM
+//! (expectation-maximization) clustering to large databases", 1998, in the plainest form: each part is gone over until nothing
+//! changes any more, and the next one goes on from there. What a part finds is as far from what all rows find as chance
+//! makes it, which a few passes over all rows put right; the many passes before them were short ones. The result is
+//! a fixed point of all rows, as without.
+
+use crate::ml::{Matrix, rng::Rng};
+
+/// How many times as long as a part the next one is, or all rows.
+const FACTOR: usize = 8;
+
+/// The shortest part, and the longest: what it leaves to chance is little then, and its copy must not be large.
+const MIN_ROWS: usize = 8_192;
+const MAX_ROWS: usize = 262_144;
+
+/// The fewest rows of a part for each of `k` clusters.
+const ROWS_A_CLUSTER: usize = 256;
+
+/// Bytes that the parts take for each value of the table, rounded up.
+pub const BYTES_A_VALUE: usize = 2;
+
+/// Returns parts of the rows of `x` in ascending length, without `x` itself; none where `x` is short.
+pub fn parts(x: &Matrix, k: usize, seed: u64) -> Vec<Matrix> {
+    let least = MIN_ROWS.max(k.saturating_mul(ROWS_A_CLUSTER));
+    let mut parts = Vec::new();
+    let mut n_rows = (x.n_rows() / FACTOR).min(MAX_ROWS);
+    while n_rows >= least {
+        // A stream that no start has.
+        let mut rng = Rng::stream(seed, u64::MAX - parts.len() as u64);
+        parts.push(x.select_rows(&rng.sample(x.n_rows(), n_rows)));
+        n_rows /= FACTOR;
+    }
+    parts.reverse();
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_grow_and_are_bounded() {
+        let lengths = |n: usize, k: usize| -> Vec<usize> {
+            let x = Matrix::new(n, 1, (0..n).map(|i| i as f64).collect());
+            let parts = parts(&x, k, 7);
+            for part in &parts {
+                assert!(part.data().windows(2).all(|w| w[0] < w[1]), "a row twice");
+            }
+            parts.iter().map(Matrix::n_rows).collect()
+        };
+        assert!(lengths(65_535, 3).is_empty());
+        assert_eq!(lengths(200_000, 3), [25_000]);
+        assert_eq!(lengths(1_200_000, 3), [18_750, 150_000]);
+        assert_eq!(lengths(1_200_000, 100), [150_000], "more rows for many clusters");
+        assert_eq!(lengths(4_000_000, 3), [32_768, 262_144]);
+    }
+}
