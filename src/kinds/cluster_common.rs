@@ -14,7 +14,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    base::canon,
+    base::{canon, pool::Pool},
     frame::{
         Rows, Table,
         table::{ROW, float_array, id_of, schema_with_id, segment_array, text_array},
@@ -110,7 +110,7 @@ fn labels_schema(matrix: &SchemaRef) -> SchemaRef {
 pub(super) struct Features {
     rows: Rows,
     pub names: Vec<String>,
-    pub x: Matrix,
+    pub x: Arc<Matrix>,
 }
 
 /// How much memory clustering takes, beside the matrix.
@@ -135,18 +135,25 @@ pub(super) fn read(ctx: &StageCtx<'_>, needs: &Needs) -> Result<Features, StageE
     let by_row = (d * (size_of::<f64>() + needs.by_value)).saturating_add(needs.by_row);
     let what = format!("{n} rows of {d} features in memory");
     ctx.hold((n as u64).saturating_mul(by_row as u64), &what)?;
-    let mut x = Matrix::zeros(n, d);
+    // Stages beside each other cluster the same matrix.
+    let x = ctx.shared_while_used("matrix", "matrix", || matrix(&rows, &names, &ctx.work.pool))?;
+    Ok(Features { rows, names, x })
+}
+
+fn matrix(rows: &Rows, names: &[String], pool: &Pool) -> Result<Matrix, StageError> {
+    let d = names.len();
+    let mut x = Matrix::zeros(rows.n_rows(), d);
     let read = |chunk: Table| {
         let (names, part) = chunk.to_matrix()?;
         check_finite(&chunk, &names, &part)?;
         Ok((chunk.first_row(), part))
     };
-    rows.fold(None, &ctx.work.pool, read, |(first, part): (usize, Matrix)| {
+    rows.fold(None, pool, read, |(first, part): (usize, Matrix)| {
         x.data_mut()[first * d..][..part.data().len()].copy_from_slice(part.data());
         Ok::<_, StageError>(())
     })?;
-    match out_of_scale(&names, &x) {
-        None => Ok(Features { rows, names, x }),
+    match out_of_scale(names, &x) {
+        None => Ok(x),
         Some(fact) => Err(StageError::Data(fact)),
     }
 }

@@ -339,6 +339,22 @@ impl<'a> StageCtx<'a> {
         }
     }
 
+    /// Does what [`StageCtx::shared`] does, and lets go of the result as soon as no stage uses it any more.
+    ///
+    /// # Errors
+    /// Those of `compute`.
+    pub fn shared_while_used<T: Send + Sync + 'static>(
+        &self,
+        port: &str,
+        what: &str,
+        compute: impl FnOnce() -> Result<T, StageError>,
+    ) -> Result<Arc<T>, StageError> {
+        match self.input(port) {
+            Some(input) => self.work.shared.get_while_used(input.hash, what, compute),
+            None => compute().map(Arc::new),
+        }
+    }
+
     /// Writes a table to an output.
     ///
     /// # Errors

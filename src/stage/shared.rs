@@ -7,12 +7,28 @@
 use std::{
     any::Any,
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
 };
 
 use crate::base::hash::ContentHash;
 
-type Slot = Arc<Mutex<Option<Arc<dyn Any + Send + Sync>>>>;
+type Slot = Arc<Mutex<Option<Held>>>;
+
+/// A result, until the run ends or while a stage uses it.
+enum Held {
+    ToTheEnd(Arc<dyn Any + Send + Sync>),
+    WhileUsed(Weak<dyn Any + Send + Sync>),
+}
+
+impl Held {
+    fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
+        let any = match self {
+            Held::ToTheEnd(any) => any.clone(),
+            Held::WhileUsed(any) => any.upgrade()?,
+        };
+        any.downcast::<T>().ok()
+    }
+}
 
 /// Results that stages of one run have in common. Cloning shares them.
 #[derive(Clone, Default)]
@@ -31,16 +47,43 @@ impl Shared {
         what: &str,
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<Arc<T>, E> {
+        self.find(of, what, compute, |made| Held::ToTheEnd(made))
+    }
+
+    /// Does what [`Shared::get`] does, and lets go of the result as soon as no stage uses it any more: for what is large
+    /// beside the time that it takes.
+    ///
+    /// # Errors
+    /// Those of `compute`.
+    pub fn get_while_used<T: Send + Sync + 'static, E>(
+        &self,
+        of: ContentHash,
+        what: &str,
+        compute: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        self.find(of, what, compute, |made| {
+            let made: Arc<dyn Any + Send + Sync> = made;
+            Held::WhileUsed(Arc::downgrade(&made))
+        })
+    }
+
+    fn find<T: Send + Sync + 'static, E>(
+        &self,
+        of: ContentHash,
+        what: &str,
+        compute: impl FnOnce() -> Result<T, E>,
+        hold: impl FnOnce(Arc<T>) -> Held,
+    ) -> Result<Arc<T>, E> {
         let slot = {
             let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             slots.entry((of, what.to_string())).or_default().clone()
         };
         let mut held = slot.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = held.clone().and_then(|any| any.downcast::<T>().ok()) {
+        if let Some(found) = held.as_ref().and_then(Held::get) {
             return Ok(found);
         }
         let made = Arc::new(compute()?);
-        *held = Some(made.clone());
+        *held = Some(hold(made.clone()));
         Ok(made)
     }
 }
@@ -77,5 +120,19 @@ mod tests {
         assert_eq!(*count(of, "other tree").unwrap(), 1);
         assert_eq!(*count(other, "tree").unwrap(), 2);
         assert_eq!(*count(of, "tree").unwrap(), 0);
+    }
+
+    #[test]
+    fn what_is_large_is_let_go_when_nobody_uses_it() {
+        let (shared, of) = (Shared::default(), ContentHash::of(b"matrix"));
+        let get = |value: u64| {
+            shared.get_while_used(of, "matrix", || Ok::<_, Infallible>(value)).unwrap()
+        };
+        let first = get(1);
+        let second = get(2);
+        drop(first);
+        assert_eq!((*second, *get(3)), (1, 1));
+        drop(second);
+        assert_eq!(*get(4), 4);
     }
 }
