@@ -14,7 +14,7 @@ use crate::{
         calibration::{Calibration, Curve, NEAR},
         forest::Forest,
         logistic::Logistic,
-        tree::{Node, Tree},
+        tree::{Node, Tree, only_class},
     },
 };
 
@@ -260,12 +260,6 @@ fn votes(forest: &Forest, x: &Tensor, graph: &mut Graph) -> Option<Tensor> {
         all.add(tree, |leaf| (classes[leaf as usize], 1.0));
     }
     Some(all.write(x, forest.n_classes, false, graph))
-}
-
-fn only_class(shares: &[f64]) -> Option<usize> {
-    let only = shares.iter().position(|share| *share == 1.0)?;
-    let others = shares.iter().enumerate().all(|(class, share)| class == only || *share == 0.0);
-    others.then_some(only)
 }
 
 fn boosted(booster: &Booster, x: &Tensor, graph: &mut Graph) -> Tensor {

@@ -35,8 +35,54 @@ pub enum Node {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
     nodes: Vec<Node>,
-    values: Vec<f64>,
+    leaves: Leaves,
+}
+
+/// The values of the leaves. Most leaves of a forest hold one class alone, and all of that class share one row of values.
+#[derive(Clone, Debug, PartialEq)]
+struct Leaves {
     width: usize,
+    values: Vec<f64>,
+    /// The row of values of each leaf; empty where each has its own.
+    rows: Vec<u32>,
+}
+
+impl Leaves {
+    /// Takes `width` values a leaf, leaf after leaf.
+    fn new(values: Vec<f64>, width: usize) -> Leaves {
+        if width < 2 {
+            return Leaves { width, values, rows: Vec::new() };
+        }
+        let mut leaves = Leaves { width, values: Vec::new(), rows: Vec::new() };
+        let mut of_class: Vec<Option<u32>> = vec![None; width];
+        for values in values.chunks_exact(width) {
+            let next = (leaves.values.len() / width) as u32;
+            let row = match only_class(values) {
+                Some(class) => *of_class[class].get_or_insert(next),
+                None => next,
+            };
+            if row == next {
+                leaves.values.extend_from_slice(values);
+            }
+            leaves.rows.push(row);
+        }
+        leaves.values.shrink_to_fit();
+        leaves.rows.shrink_to_fit();
+        leaves
+    }
+
+    fn get(&self, leaf: u32) -> &[f64] {
+        let row = self.rows.get(leaf as usize).copied().unwrap_or(leaf);
+        let start = row as usize * self.width;
+        &self.values[start..start + self.width]
+    }
+}
+
+/// Returns the class whose share is 1 where all others are 0.
+pub fn only_class(shares: &[f64]) -> Option<usize> {
+    let class = shares.iter().position(|&share| share == 1.0)?;
+    let rest = |(i, share): (usize, &f64)| i == class || share.to_bits() == 0;
+    shares.iter().enumerate().all(rest).then_some(class)
 }
 
 impl Tree {
@@ -68,7 +114,7 @@ impl Tree {
         if !sound || nodes.is_empty() || values.len() != n_leaves as usize * width {
             return Err(MlError::Numeric("the tree's nodes do not fit together".to_string()));
         }
-        Ok(Tree { nodes, values, width })
+        Ok(Tree { nodes, leaves: Leaves::new(values, width) })
     }
 
     /// Returns the nodes; the first is the root.
@@ -78,8 +124,7 @@ impl Tree {
 
     /// Returns the values of a leaf.
     pub fn leaf_values(&self, leaf: u32) -> &[f64] {
-        let start = leaf as usize * self.width;
-        &self.values[start..start + self.width]
+        self.leaves.get(leaf)
     }
 
     /// Returns the values of the leaf that a row of features reaches; NaN is missing.
@@ -209,6 +254,19 @@ mod tests {
         ] {
             assert_eq!(tree.answer(&[value], rule), [expected], "{value} {rule:?}");
         }
+    }
+
+    #[test]
+    fn leaves_of_one_class_share_their_values() {
+        let shares =
+            [[0.0, 1.0], [0.25, 0.75], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0], [-0.0, 1.0], [1.0, 1.0]];
+        let leaves = Leaves::new(shares.as_flattened().to_vec(), 2);
+        let bits = |values: &[f64]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        for (leaf, shares) in (0..).zip(&shares) {
+            assert_eq!(bits(leaves.get(leaf)), bits(shares));
+        }
+        assert_eq!(leaves.rows, [0, 1, 0, 2, 0, 3, 4]);
+        assert_eq!(Leaves::new(vec![1.0, 1.0, 2.0], 1).values, [1.0, 1.0, 2.0]);
     }
 
     #[test]
