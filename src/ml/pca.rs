@@ -105,40 +105,40 @@ impl Pca {
         Ok(covariance.and_then(|c| components(mean, &c, n_rows.min(d), keep, whiten)))
     }
 
-    /// Returns the components of every row, shape `(n_rows, n_components)`.
+    /// Returns what takes rows of `n_features` features to their components.
     ///
     /// # Errors
-    /// If the number of features is another, or the work is cancelled.
-    pub fn apply(&self, x: &Matrix, work: &Work) -> Result<Matrix, MlError> {
-        let k = self.components.len();
-        if x.n_cols() != self.mean.len() || self.components.iter().any(|c| c.len() != x.n_cols()) {
-            let fact =
-                format!("{} features, but {} components' worth", x.n_cols(), self.mean.len());
+    /// If the number of features is another.
+    pub fn projection(&self, n_features: usize) -> Result<Projection<'_>, MlError> {
+        let fits = |c: &Vec<f64>| c.len() == n_features;
+        if !fits(&self.mean) || !self.components.iter().all(fits) {
+            let fact = format!("{n_features} features, but {} components' worth", self.mean.len());
             return Err(MlError::Numeric(fact));
         }
-        let scales = self.scales();
-        let mut out = Matrix::zeros(x.n_rows(), k);
-        let chunks = work.pool.fill_chunks(out.data_mut(), k, |rows, slice| {
-            work.check()?;
-            let mut centred = vec![0.0; x.n_cols()];
-            for (i, out) in rows.zip(slice.chunks_exact_mut(k.max(1))) {
-                for ((c, v), mean) in centred.iter_mut().zip(x.row(i)).zip(&self.mean) {
-                    *c = v - mean;
-                }
-                for ((out, component), scale) in out.iter_mut().zip(&self.components).zip(&scales) {
-                    *out = math::dot(&centred, component) / scale;
-                }
-            }
-            Ok(())
-        });
-        chunks.into_iter().collect::<Result<(), MlError>>()?;
-        Ok(out)
+        Ok(Projection { pca: self, scales: self.scales() })
     }
 
     /// Returns what each component is divided by. Directions without variance are not blown up.
     pub fn scales(&self) -> Vec<f64> {
         let scale = |v: &f64| if self.whiten { v.sqrt().max(f64::EPSILON) } else { 1.0 };
         self.variance.iter().map(scale).collect()
+    }
+}
+
+/// Takes rows to their components.
+pub struct Projection<'a> {
+    pca: &'a Pca,
+    scales: Vec<f64>,
+}
+
+impl Projection<'_> {
+    /// Writes the components of a row, whose features are centred on the way.
+    pub fn write(&self, features: &mut [f64], components: &mut [f64]) {
+        features.iter_mut().zip(&self.pca.mean).for_each(|(v, mean)| *v -= mean);
+        let directions = self.pca.components.iter().zip(&self.scales);
+        for (out, (component, scale)) in components.iter_mut().zip(directions) {
+            *out = math::dot(features, component) / scale;
+        }
     }
 }
 

@@ -239,36 +239,51 @@ impl Preparation {
     /// # Errors
     /// If a column is missing or has another type, or a value has no feature; the text names column and row.
     pub fn apply(&self, table: &Table, work: &Work) -> Result<Matrix, StageError> {
-        let features = self.features_of(table, work)?;
-        match &self.pca {
-            Some(pca) => Ok(pca.apply(&features, work)?),
-            None => Ok(features),
-        }
+        let Some(pca) = &self.pca else { return self.features_of(table, work) };
+        let columns = self.values_of(table, work)?;
+        let projection = pca.projection(self.n_features())?;
+        // Row by row: all features take several times the memory of their components.
+        let (n_features, n_components) = (self.n_features(), pca.components.len());
+        let mut matrix = Matrix::zeros(table.n_rows(), n_components);
+        work.pool.fill_chunks(matrix.data_mut(), n_components, |rows, slice| {
+            let mut features = vec![0.0; n_features];
+            for (row, components) in rows.zip(slice.chunks_exact_mut(n_components.max(1))) {
+                features.fill(0.0);
+                write_row(&columns, row, &mut features);
+                projection.write(&mut features, components);
+            }
+        });
+        work.check()?;
+        Ok(matrix)
     }
 
     /// Returns the features before any reduction.
     fn features_of(&self, table: &Table, work: &Work) -> Result<Matrix, StageError> {
-        let read = work.pool.map(self.columns.len(), |i| {
-            work.check()?;
-            Values::read(&self.columns[i], table)
-        });
-        let columns = read.into_iter().collect::<Result<Vec<_>, StageError>>()?;
-        let n_features = self.columns.iter().map(Column::width).sum();
+        let columns = self.values_of(table, work)?;
+        let n_features = self.n_features();
         let mut matrix = Matrix::zeros(table.n_rows(), n_features);
         if n_features == 0 {
             return Ok(matrix);
         }
         work.pool.fill_chunks(matrix.data_mut(), n_features, |rows, slice| {
             for (row, features) in rows.zip(slice.chunks_exact_mut(n_features)) {
-                let mut rest = features;
-                for column in &columns {
-                    let (own, others) = rest.split_at_mut(column.width());
-                    column.write(row, own);
-                    rest = others;
-                }
+                write_row(&columns, row, features);
             }
         });
         Ok(matrix)
+    }
+
+    fn values_of<'a>(&'a self, table: &Table, work: &Work) -> Result<Vec<Values<'a>>, StageError> {
+        let read = work.pool.map(self.columns.len(), |i| {
+            work.check()?;
+            Values::read(&self.columns[i], table)
+        });
+        read.into_iter().collect()
+    }
+
+    /// Returns the number of features before any reduction.
+    fn n_features(&self) -> usize {
+        self.columns.iter().map(Column::width).sum()
     }
 
     /// Returns the features before any reduction, in order.
@@ -371,6 +386,16 @@ struct Chunks<'a> {
     rows: &'a Rows,
     preparation: &'a Preparation,
     work: &'a Work,
+}
+
+/// Writes the features of a row before any reduction over zeros.
+fn write_row(columns: &[Values<'_>], row: usize, features: &mut [f64]) {
+    let mut rest = features;
+    for column in columns {
+        let (own, others) = rest.split_at_mut(column.width());
+        column.write(row, own);
+        rest = others;
+    }
 }
 
 impl pca::Chunks for Chunks<'_> {
