@@ -32,7 +32,7 @@ static PARAMS: [Param; 4] = [
         Shape::OneOf(&[Shape::Positive, Shape::Choice(&["auto"])]),
         "0.5",
         "radius of a neighbourhood, in units of the matrix; `auto` takes the highest knee of the sorted distances to \
-         the min_samples-th neighbour that parts the data",
+         the min_samples-th neighbour that parts the data, at last their median",
     ),
     Param::with_default(
         "min_samples",
@@ -93,7 +93,7 @@ impl Kind for ClusterDbscan {
     }
 
     fn version(&self) -> u32 {
-        4
+        5
     }
 
     fn about(&self) -> &'static str {

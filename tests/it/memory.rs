@@ -94,6 +94,54 @@ fn kinds_that_stream_give_the_same_bytes_for_every_budget() {
     assert_eq!(answers.rows["predictions"], N_ROWS as u64);
 }
 
+/// Rows in three heaps.
+fn heaps(n_rows: usize) -> Table {
+    let wave = |i: usize, step: usize| (i * step % 9_973) as f64 / 9_973.0;
+    let feature = |step, scale: f64| {
+        (0..n_rows).map(|i| scale * (i % 3) as f64 + wave(i, step)).collect::<Vec<f64>>()
+    };
+    let columns = vec![
+        ("id", text_array((0..n_rows).map(|i| format!("r{i}")))),
+        ("x", float_array(feature(31, 1.5))),
+        ("y", float_array(feature(57, -0.8))),
+    ];
+    Table::new(Some("id"), columns).unwrap()
+}
+
+#[test]
+fn clusterers_and_classifiers_give_the_same_bytes_for_every_budget() {
+    // More than a chunk, and what begins with parts of its rows.
+    let long = memory::input("long", &heaps(CHUNK_ROWS + 1_000)).unwrap();
+    let short = memory::input("short", &heaps(1_500)).unwrap();
+    for (kind, with, matrix) in [
+        ("cluster.kmeans", json!({ "k": 3, "n_init": 3 }), &long),
+        ("cluster.kmeans", json!({ "k": 4, "sample": 20_000 }), &long),
+        ("cluster.gmm", json!({ "k": 3, "max_iter": 5 }), &long),
+        ("cluster.dbscan", json!({ "eps": "auto", "sample": 1_000 }), &long),
+        ("cluster.dbscan", json!({ "eps": "auto" }), &short),
+        ("cluster.hdbscan", json!({}), &short),
+        ("cluster.hierarchical", json!({ "k": 3 }), &short),
+        ("cluster.hierarchical", json!({ "k": 3, "linkage": "average" }), &short),
+    ] {
+        let found = same(kind, &with, &[("matrix", matrix)]);
+        assert!(found.table("labels").unwrap().segments().unwrap().contains(&2), "{kind}");
+    }
+    let found =
+        run("cluster.kmeans", &json!({ "k": 3 }), &arrivals("matrix", &long), &work(2, None));
+    let labels = memory::input("labels", &found.unwrap().table("labels").unwrap()).unwrap();
+    for (kind, with) in [
+        ("classify.forest", json!({ "trees": 5, "sample": 3_000, "folds": 3 })),
+        ("classify.xgboost", json!({ "rounds": 3 })),
+        ("classify.logistic", json!({ "calibrate": "sigmoid" })),
+    ] {
+        same(kind, &with, &[("table", &long), ("labels", &labels)]);
+    }
+}
+
+fn arrivals(port: &str, input: &Input) -> Arrivals {
+    Arrivals { single: [(port.to_string(), input.clone())].into(), ..Arrivals::default() }
+}
+
 #[test]
 fn ingest_gives_the_same_bytes_for_every_budget() {
     let text: String = (0..N_ROWS)

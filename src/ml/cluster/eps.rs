@@ -4,10 +4,12 @@
 //! Source: Satopaa, Albrecht, Irwin and Raghavan, "Finding a kneedle in a haystack", ICDCSW 2011. The textbook
 //! takes the one knee of the whole curve. A few far outliers stretch that curve, and a group less
 //! dense than the rest bends it late: the knee then lies so high that one cluster holds everything. So the
-//! knee is sought again below the one found, at least a tenth of the rows further down each time, until the
-//! clustering has at least two clusters of which none holds more than nine tenths of what is clustered. If
-//! no knee above the median does, the textbook one stays, and the answer is honest: the data has no
-//! regions of different density at this `min_samples`.
+//! knee is sought again below the one found, at least a tenth of the rows further down each time and at last at
+//! the median, until the clustering has at least two clusters of which none holds more than nine tenths of what is
+//! clustered. If none does, the textbook one stays, and the answer is honest: the data has no regions of
+//! different density at this `min_samples`.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::{
     ml::{
@@ -49,15 +51,32 @@ pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<(f64, Cluster
     curve.sort_by(f64::total_cmp);
     let cluster = |eps| searcher.cluster_known(eps, min_samples, &squared, work);
     let textbook = knee(&curve);
-    let mut first = None;
+    let (half, step) = (curve.len() / 2, curve.len().div_ceil(10));
+    let mut radii = Vec::new();
     let mut at = textbook;
-    while at >= curve.len() / 2 && curve[at] > 0.0 {
-        let found = (curve[at], cluster(curve[at])?);
-        if separates(&found.1.labels) {
-            return Ok(found);
+    while at >= half && curve[at] > 0.0 {
+        radii.push(curve[at]);
+        if at == half {
+            break;
         }
-        first = first.or(Some(found));
-        at = knee(&curve[..=at]).min(at.saturating_sub(curve.len().div_ceil(10)));
+        at = knee(&curve[..=at]).min(at.saturating_sub(step)).max(half);
+    }
+    // Each takes one thread, so they are tried side by side; what comes after one that parts the data is not begun.
+    let first_to_part = AtomicUsize::new(usize::MAX);
+    let tried = work.pool.map(radii.len(), |i| {
+        if first_to_part.load(Ordering::Relaxed) < i {
+            return Ok(None);
+        }
+        let found = cluster(radii[i])?;
+        if separates(&found.labels) {
+            first_to_part.fetch_min(i, Ordering::Relaxed);
+        }
+        Ok(Some((radii[i], found)))
+    });
+    let mut tried = tried.into_iter().collect::<Result<Vec<_>, MlError>>()?;
+    let best = Some(first_to_part.into_inner()).filter(|i| *i < tried.len()).unwrap_or(0);
+    if let Some(found) = tried.get_mut(best).and_then(Option::take) {
+        return Ok(found);
     }
     // Where more than half of the rows have equal twins the knee can lie at distance 0, which is no radius.
     let positive = curve[textbook..].iter().copied().find(|&d| d > 0.0);
@@ -65,10 +84,7 @@ pub fn auto(x: &Matrix, min_samples: usize, work: &Work) -> Result<(f64, Cluster
         name: "eps",
         why: "`auto` finds no radius where all rows are equal; give a number".to_string(),
     })?;
-    match first {
-        Some(found) if found.0 == eps => Ok(found),
-        _ => Ok((eps, cluster(eps)?)),
-    }
+    Ok((eps, cluster(eps)?))
 }
 
 /// Returns the distance of each of `rows` to its `min_samples`-th nearest row of `x`, itself included, ascending: what a
@@ -159,6 +175,29 @@ mod tests {
         assert!(found == dbscan::fit(&x, eps, 5, &work).unwrap());
         assert!(separates(&found.labels), "eps {eps}");
         assert!((0.4..3.0).contains(&eps), "eps {eps}");
+    }
+
+    /// Two heaps and a chain of rows between them: the one knee lies where the chain holds all together.
+    #[test]
+    fn where_no_knee_parts_the_rows_the_median_may() {
+        let spaced = |n: usize, from: f64, to: f64| {
+            let step = move |i: usize| from + (to - from) * i as f64 / (n - 1) as f64;
+            (0..n).scan(0.0, move |at, i| {
+                *at += step(i);
+                Some(*at)
+            })
+        };
+        let chain: Vec<f64> = spaced(50, 0.03, 0.06).collect();
+        let end = chain.last().unwrap() + 0.1;
+        let mut values: Vec<f64> = spaced(30, 0.01, 0.03).map(|v| -v).collect();
+        values.extend(chain);
+        values.extend(spaced(30, 0.01, 0.03).map(|v| end + v));
+        let x = Matrix::new(110, 1, values);
+        for n_threads in [1, 3] {
+            let (eps, found) = auto(&x, 5, &Work::alone(n_threads)).unwrap();
+            assert!((0.059..0.06).contains(&eps), "{eps}");
+            assert!(separates(&found.labels));
+        }
     }
 
     #[test]
