@@ -113,28 +113,23 @@ pub(super) struct Features {
     pub x: Arc<Matrix>,
 }
 
-/// How much memory clustering takes, beside the matrix.
-pub(super) struct Needs {
-    /// So many bytes a value.
-    pub by_value: usize,
-    /// So many bytes a row.
-    pub by_row: usize,
-}
-
-/// Reads the `matrix` input, after taking room for it and for what clustering needs.
+/// Reads the `matrix` input, after taking room for it and for the bytes that clustering so many rows and features needs
+/// beside it.
 ///
 /// # Errors
 /// If there is no room, a column is not numeric, or a value is missing, infinite or too large to square: named by id and
 /// column.
-pub(super) fn read(ctx: &StageCtx<'_>, needs: &Needs) -> Result<Features, StageError> {
+pub(super) fn read(
+    ctx: &StageCtx<'_>,
+    needs: impl Fn(usize, usize) -> usize,
+) -> Result<Features, StageError> {
     let rows = ctx.rows("matrix")?;
     let id = rows.id_name();
     let names = rows.schema().fields().iter().map(|f| f.name().clone());
     let names: Vec<String> = names.filter(|name| Some(name) != id.as_ref()).collect();
     let (n, d) = (rows.n_rows(), names.len());
-    let by_row = (d * (size_of::<f64>() + needs.by_value)).saturating_add(needs.by_row);
     let what = format!("{n} rows of {d} features in memory");
-    ctx.hold((n as u64).saturating_mul(by_row as u64), &what)?;
+    ctx.hold((n * d * size_of::<f64>()).saturating_add(needs(n, d)) as u64, &what)?;
     // Stages beside each other cluster the same matrix.
     let x = ctx.shared_while_used("matrix", "matrix", || matrix(&rows, &names, &ctx.work.pool))?;
     Ok(Features { rows, names, x })

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{self as common, Features, Figures, Fitted, Model, Needs, Place},
+    kinds::cluster_common::{self as common, Features, Figures, Fitted, Model, Place},
     ml::{
         Matrix,
         cluster::{
@@ -118,7 +118,7 @@ impl Kind for ClusterDbscan {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
-        let features = common::read(ctx, &Needs { by_value: size_of::<f64>(), by_row: 64 })?;
+        let features = common::read(ctx, |n, d| n * (d * size_of::<f64>() + 64))?;
         let (eps, found) = params.cluster(&features.x, ctx.work)?;
         let others = "have the segment of the nearest core row within `eps`";
         common::note_sample(ctx, &features.x, (params.sample, params.seed), others);

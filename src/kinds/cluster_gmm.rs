@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{self as common, Figures, Fitted, Model, Needs, Place},
+    kinds::cluster_common::{self as common, Figures, Fitted, Model, Place},
     ml::{
         Matrix,
         cluster::{
@@ -120,10 +120,13 @@ impl Kind for ClusterGmm {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params = ctx.params::<Params>()?.checked();
-        // Posteriors; and the parts that iterations begin with, beside an arrangement of them and of all rows.
-        let by_row = params.k.saturating_mul(10).saturating_add(32);
-        let by_value = size_of::<f64>() + 2 * growing::BYTES_A_VALUE;
-        let features = common::read(ctx, &Needs { by_value, by_row })?;
+        // An arrangement of all rows; the parts that iterations begin with, arranged too; and the posteriors of all.
+        let features = common::read(ctx, |n, d| {
+            let n_parts = growing::n_rows(n);
+            let values = (n + 2 * n_parts) * d;
+            let posteriors = (n + n_parts).saturating_mul(params.k);
+            values.saturating_add(posteriors).saturating_add(4 * n).saturating_mul(size_of::<f64>())
+        })?;
         let fitted = gmm::fit(&features.x, &params, ctx.work)?;
         let n_components = fitted.means.n_rows();
         common::note_fewer(ctx, params.k, n_components);

@@ -4,9 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{
-        self as common, Features, Figures, Fitted, Model, Needs, Place, in_order,
-    },
+    kinds::cluster_common::{self as common, Features, Figures, Fitted, Model, Place, in_order},
     ml::{
         Matrix,
         cluster::{
@@ -131,7 +129,7 @@ impl Kind for ClusterHdbscan {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
-        let features = common::read(ctx, &Needs { by_value: size_of::<f64>(), by_row: 128 })?;
+        let features = common::read(ctx, |n, d| n * (d * size_of::<f64>() + 128))?;
         let params = params.checked();
         let found = hdbscan::fit(&features.x, &params, ctx.work)?;
         let places = order::by_size(&found.labels, order::n_clusters(&found.labels));

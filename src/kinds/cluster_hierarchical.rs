@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{self as common, Figures, Fitted, Model, Needs, Place},
+    kinds::cluster_common::{self as common, Figures, Fitted, Model, Place},
     ml::{
         Matrix,
         cluster::{
@@ -120,7 +120,7 @@ impl Kind for ClusterHierarchical {
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
         let (linkage, two_step) = (params.linkage(), params.two_step());
-        let features = common::read(ctx, &Needs { by_value: size_of::<f64>(), by_row: 64 })?;
+        let features = common::read(ctx, |n, d| n * (d * size_of::<f64>() + 64))?;
         let n_rows = features.x.n_rows();
         // One tree, cut at every k that is asked for.
         let name = format!("cluster.hierarchical {} {two_step:?}", params.linkage);

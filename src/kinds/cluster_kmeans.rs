@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    kinds::cluster_common::{self as common, Figures, Fitted, Needs},
+    kinds::cluster_common::{self as common, Figures, Fitted},
     ml::{
         Matrix,
         cluster::{
@@ -114,11 +114,11 @@ impl Kind for ClusterKMeans {
 
     fn run(&self, ctx: &mut StageCtx<'_>) -> Result<(), StageError> {
         let params: Params = ctx.params()?;
-        let by_value = match params.sample {
-            None => growing::BYTES_A_VALUE,
-            Some(_) => size_of::<f64>(),
-        };
-        let features = common::read(ctx, &Needs { by_value, by_row: 64 })?;
+        // A sample, and the parts that iterations begin with.
+        let features = common::read(ctx, |n, d| {
+            let n_copied = growing::n_rows(n) + params.sample.unwrap_or(0).min(n);
+            n_copied * d * size_of::<f64>() + 64 * n
+        })?;
         let fitted = params.cluster(&features.x, ctx.work)?;
         let others = "have the segment of the nearest centroid";
         common::note_sample(ctx, &features.x, (params.sample, params.seed), others);

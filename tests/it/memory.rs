@@ -189,6 +189,15 @@ fn what_needs_its_table_in_memory_says_how_much_before_it_reads() {
     assert!(text.contains(&format!("({needed} bytes) of memory")), "{text}");
     assert!(text.contains(&format!("({TIGHT} bytes) allowed")), "{text}");
     assert!(text.contains("163840 rows of 40 features") && text.contains("--memory"), "{text}");
+    // Only the eighth of the rows that k-means begins with is copied, and where a sample is asked for that.
+    let copied = |with: Value| {
+        let text = run("cluster.kmeans", &with, &arrivals, &work(1, Some(TIGHT))).unwrap_err();
+        let needed = text.to_string().split('(').nth(1).unwrap().split(' ').next().unwrap().parse();
+        let needed: u64 = needed.unwrap();
+        (needed - (160 << 20) - N_ROWS as u64 * (40 * 8 + 64)) / (40 * 8)
+    };
+    assert_eq!(copied(json!({ "k": 2 })), N_ROWS as u64 / 8);
+    assert_eq!(copied(json!({ "k": 2, "sample": 1_000 })), N_ROWS as u64 / 8 + 1_000);
 }
 
 /// A column that a stage does not read was counted, and what it keeps of all columns was not.

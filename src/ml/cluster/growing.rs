@@ -7,6 +7,8 @@
 //! makes it, which a few passes over all rows put right; the many passes before them were short ones. The result is
 //! a fixed point of all rows, as without.
 
+use std::iter;
+
 use crate::ml::{Matrix, rng::Rng};
 
 /// How many times as long as a part the next one is, or all rows.
@@ -19,22 +21,28 @@ const MAX_ROWS: usize = 262_144;
 /// The fewest rows of a part for each of `k` clusters.
 const ROWS_A_CLUSTER: usize = 256;
 
-/// Bytes that the parts take for each value of the table, rounded up.
-pub const BYTES_A_VALUE: usize = 2;
-
 /// Returns parts of the rows of `x` in ascending length, without `x` itself; none where `x` is short.
 pub fn parts(x: &Matrix, k: usize, seed: u64) -> Vec<Matrix> {
-    let least = MIN_ROWS.max(k.saturating_mul(ROWS_A_CLUSTER));
-    let mut parts = Vec::new();
-    let mut n_rows = (x.n_rows() / FACTOR).min(MAX_ROWS);
-    while n_rows >= least {
+    let part = |(i, n_rows): (u64, usize)| {
         // A stream that no start has.
-        let mut rng = Rng::stream(seed, u64::MAX - parts.len() as u64);
-        parts.push(x.select_rows(&rng.sample(x.n_rows(), n_rows)));
-        n_rows /= FACTOR;
-    }
+        let mut rng = Rng::stream(seed, u64::MAX - i);
+        x.select_rows(&rng.sample(x.n_rows(), n_rows))
+    };
+    let mut parts: Vec<Matrix> = (0..).zip(lengths(x.n_rows(), k)).map(part).collect();
     parts.reverse();
     parts
+}
+
+/// Returns how many rows all parts of a table of `n_rows` rows have at the most.
+pub fn n_rows(n_rows: usize) -> usize {
+    lengths(n_rows, 1).sum()
+}
+
+/// Returns the lengths of the parts, the longest first.
+fn lengths(n_rows: usize, k: usize) -> impl Iterator<Item = usize> {
+    let least = MIN_ROWS.max(k.saturating_mul(ROWS_A_CLUSTER));
+    let longest = (n_rows / FACTOR).min(MAX_ROWS);
+    iter::successors(Some(longest), |n| Some(n / FACTOR)).take_while(move |n| *n >= least)
 }
 
 #[cfg(test)]
@@ -56,5 +64,6 @@ mod tests {
         assert_eq!(lengths(1_200_000, 3), [18_750, 150_000]);
         assert_eq!(lengths(1_200_000, 100), [150_000], "more rows for many clusters");
         assert_eq!(lengths(4_000_000, 3), [32_768, 262_144]);
+        assert_eq!((n_rows(65_535), n_rows(4_000_000)), (0, 294_912));
     }
 }
