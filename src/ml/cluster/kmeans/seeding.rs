@@ -2,9 +2,9 @@
 //! It does not know Lloyd's iterations.
 //!
 //! Source: Arthur and Vassilvitskii, "k-means++: the advantages of careful seeding", SODA 2007, with the
-//! greedy choice among `2 + ln k` trials that scikit-learn makes. Chances are squared distances in single precision: all
-//! trials of a step share a pass, and what is drawn by chance loses nothing by seven digits. Only where they cannot tell
-//! rows apart does double precision go on.
+//! greedy choice among `2 + ln k` trials that scikit-learn makes, and as many more as the pass takes that tries them.
+//! Chances are squared distances in single precision: all trials of a step share a pass, and what is drawn by chance
+//! loses nothing by seven digits. Only where they cannot tell rows apart does double precision go on.
 
 use super::rows::{BLOCK_ROWS, LANES, Rows};
 use crate::{
@@ -23,7 +23,7 @@ const GROUP: usize = 4;
 /// proportional to its squared distance to the nearest one drawn before. Fewer come back
 /// exactly when `x` has fewer distinct rows than `k`.
 pub(super) fn plus_plus(rows: &Rows<'_>, k: usize, rng: &mut Rng, pool: &Pool) -> Matrix {
-    let n_trials = 2 + math::ln(k as f64) as usize;
+    let n_trials = (2 + math::ln(k as f64) as usize).next_multiple_of(GROUP);
     let mut chosen = vec![rng.below(rows.x.n_rows())];
     let mut chances = Chances::new(rows);
     chances.lower(rows, chosen[0], pool);
