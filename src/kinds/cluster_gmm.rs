@@ -97,9 +97,9 @@ impl Kind for ClusterGmm {
     }
 
     fn about(&self) -> &'static str {
-        "Cluster rows by a mixture of k Gaussians (expectation-maximisation from the best of four k-means; from 65,536 \
-         rows on each start goes over random parts of them first); confidence is the posterior of the row's segment, \
-         log_likelihood the total over the rows"
+        "Cluster rows by a mixture of k Gaussians (expectation-maximisation from k-means, the first start from the best \
+         of four; from 65,536 rows on each goes over random parts of them first); confidence is the posterior of the \
+         row's segment, log_likelihood the total over the rows"
     }
 
     fn params(&self) -> &'static [Param] {

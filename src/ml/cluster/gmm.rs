@@ -30,7 +30,8 @@ use covariance::Factors;
 pub use covariance::{Covariance, Covariances};
 use passes::{Posteriors, Sums};
 
-/// Starts of k-means for each start of a mixture: they cost little beside its iterations, which lead nowhere good from a bad one.
+/// Starts of k-means for the first start of a mixture: they cost little beside its iterations, which lead nowhere good from a
+/// bad one. Each further start of a mixture has one, so that they differ.
 const KMEANS_STARTS: usize = 4;
 
 /// What a mixture is asked for.
@@ -190,10 +191,14 @@ impl<'a> Fitter<'a> {
     /// Returns the clusters that start number `i` begins with as posteriors.
     fn clusters(&self, i: usize) -> Result<Posteriors, MlError> {
         let GmmParams { k, seed, .. } = *self.params;
-        let params = KMeansParams { k, n_init: KMEANS_STARTS, max_iter: 300, tol: 1e-4, seed };
+        let (first, n_init) = match i {
+            0 => (0, KMEANS_STARTS),
+            _ => (KMEANS_STARTS - 1 + i, 1),
+        };
+        let params = KMeansParams { k, n_init, max_iter: 300, tol: 1e-4, seed };
         let quiet = Work { progress: Progress::default(), ..self.work.clone() };
         let starts = Starts::new(&[], self.x, &params, &quiet.pool)?;
-        let found = starts.best(i * KMEANS_STARTS, &quiet)?;
+        let found = starts.best(first, &quiet)?;
         Ok(Posteriors::of_labels(&found.labels, found.centroids.n_rows()))
     }
 
