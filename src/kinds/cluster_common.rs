@@ -28,6 +28,7 @@ use crate::{
         ctx::StageCtx,
         error::StageError,
         kind::{Checked, FixedOutput, Given, InputPort, Inputs, PortType},
+        shared::Keep,
     },
 };
 
@@ -131,7 +132,8 @@ pub(super) fn read(
     let what = format!("{n} rows of {d} features in memory");
     ctx.hold((n * d * size_of::<f64>()).saturating_add(needs(n, d)) as u64, &what)?;
     // Stages beside each other cluster the same matrix.
-    let x = ctx.shared_while_used("matrix", "matrix", || matrix(&rows, &names, &ctx.work.pool))?;
+    let read = || matrix(&rows, &names, &ctx.work.pool);
+    let x = ctx.shared("matrix", "matrix", Keep::WhileUsed, read)?;
     Ok(Features { rows, names, x })
 }
 
@@ -159,7 +161,7 @@ pub(super) fn sample_of(x: &Matrix, sample: Option<usize>, seed: u64) -> Option<
     Some(Rng::new(seed).sample(x.n_rows(), n_drawn))
 }
 
-/// Tells of the sample that [`sample_of`] draws, and what became of the `others`.
+/// Tells of the sample that [`sample_of`] draws, if it draws one, and what became of the `others`.
 pub(super) fn note_sample(
     ctx: &mut StageCtx<'_>,
     x: &Matrix,

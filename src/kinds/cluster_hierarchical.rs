@@ -19,6 +19,7 @@ use crate::{
         error::StageError,
         kind::{Checked, FixedOutput, Given, Inputs, Kind},
         params::{Param, Shape},
+        shared::Keep,
         work::Work,
     },
 };
@@ -124,7 +125,7 @@ impl Kind for ClusterHierarchical {
         let n_rows = features.x.n_rows();
         // One tree, cut at every k that is asked for.
         let name = format!("cluster.hierarchical {} {two_step:?}", params.linkage);
-        let tree = ctx.shared("matrix", &name, || {
+        let tree = ctx.shared("matrix", &name, Keep::ToTheEnd, || {
             Ok(hierarchical::fit(&features.x, linkage, two_step, ctx.work)?)
         })?;
         if let Some(micro) = &tree.micro {

@@ -19,6 +19,7 @@ use crate::{
     stage::{
         error::StageError,
         scratch::Scratch,
+        shared::Keep,
         sink::{TableSink, writing},
         work::Work,
     },
@@ -331,26 +332,11 @@ impl<'a> StageCtx<'a> {
         &self,
         port: &str,
         what: &str,
+        keep: Keep,
         compute: impl FnOnce() -> Result<T, StageError>,
     ) -> Result<Arc<T>, StageError> {
         match self.input(port) {
-            Some(input) => self.work.shared.get(input.hash, what, compute),
-            None => compute().map(Arc::new),
-        }
-    }
-
-    /// Does what [`StageCtx::shared`] does, and lets go of the result as soon as no stage uses it any more.
-    ///
-    /// # Errors
-    /// Those of `compute`.
-    pub fn shared_while_used<T: Send + Sync + 'static>(
-        &self,
-        port: &str,
-        what: &str,
-        compute: impl FnOnce() -> Result<T, StageError>,
-    ) -> Result<Arc<T>, StageError> {
-        match self.input(port) {
-            Some(input) => self.work.shared.get_while_used(input.hash, what, compute),
+            Some(input) => self.work.shared.get((input.hash, what), keep, compute),
             None => compute().map(Arc::new),
         }
     }

@@ -14,13 +14,28 @@ use crate::base::hash::ContentHash;
 
 type Slot = Arc<Mutex<Option<Held>>>;
 
-/// A result, until the run ends or while a stage uses it.
+/// How long a shared result is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Until the run ends.
+    ToTheEnd,
+    /// While a stage uses it: for what is large beside the time that it takes.
+    WhileUsed,
+}
+
 enum Held {
     ToTheEnd(Arc<dyn Any + Send + Sync>),
     WhileUsed(Weak<dyn Any + Send + Sync>),
 }
 
 impl Held {
+    fn new(made: Arc<dyn Any + Send + Sync>, keep: Keep) -> Held {
+        match keep {
+            Keep::ToTheEnd => Held::ToTheEnd(made),
+            Keep::WhileUsed => Held::WhileUsed(Arc::downgrade(&made)),
+        }
+    }
+
     fn get<T: Send + Sync + 'static>(&self) -> Option<Arc<T>> {
         let any = match self {
             Held::ToTheEnd(any) => any.clone(),
@@ -43,36 +58,9 @@ impl Shared {
     /// Those of `compute`.
     pub fn get<T: Send + Sync + 'static, E>(
         &self,
-        of: ContentHash,
-        what: &str,
+        (of, what): (ContentHash, &str),
+        keep: Keep,
         compute: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Arc<T>, E> {
-        self.find(of, what, compute, |made| Held::ToTheEnd(made))
-    }
-
-    /// Does what [`Shared::get`] does, and lets go of the result as soon as no stage uses it any more: for what is large
-    /// beside the time that it takes.
-    ///
-    /// # Errors
-    /// Those of `compute`.
-    pub fn get_while_used<T: Send + Sync + 'static, E>(
-        &self,
-        of: ContentHash,
-        what: &str,
-        compute: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Arc<T>, E> {
-        self.find(of, what, compute, |made| {
-            let made: Arc<dyn Any + Send + Sync> = made;
-            Held::WhileUsed(Arc::downgrade(&made))
-        })
-    }
-
-    fn find<T: Send + Sync + 'static, E>(
-        &self,
-        of: ContentHash,
-        what: &str,
-        compute: impl FnOnce() -> Result<T, E>,
-        hold: impl FnOnce(Arc<T>) -> Held,
     ) -> Result<Arc<T>, E> {
         let slot = {
             let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -83,7 +71,7 @@ impl Shared {
             return Ok(found);
         }
         let made = Arc::new(compute()?);
-        *held = Some(hold(made.clone()));
+        *held = Some(Held::new(made.clone(), keep));
         Ok(made)
     }
 }
@@ -108,9 +96,13 @@ mod tests {
     fn what_has_one_name_is_computed_once_and_a_failure_is_not_kept() {
         let (shared, n) = (Shared::default(), AtomicUsize::new(0));
         let (of, other) = (ContentHash::of(b"matrix"), ContentHash::of(b"other"));
-        assert_eq!(shared.get(of, "tree", || Err::<u32, _>("no")).unwrap_err(), "no");
+        assert_eq!(
+            shared.get((of, "tree"), Keep::ToTheEnd, || Err::<u32, _>("no")).unwrap_err(),
+            "no"
+        );
         let count = |of, what: &str| {
-            shared.get(of, what, || Ok::<_, Infallible>(n.fetch_add(1, Ordering::Relaxed) as u64))
+            let compute = || Ok::<_, Infallible>(n.fetch_add(1, Ordering::Relaxed) as u64);
+            shared.get((of, what), Keep::ToTheEnd, compute)
         };
         thread::scope(|scope| {
             for _ in 0..4 {
@@ -126,7 +118,8 @@ mod tests {
     fn what_is_large_is_let_go_when_nobody_uses_it() {
         let (shared, of) = (Shared::default(), ContentHash::of(b"matrix"));
         let get = |value: u64| {
-            shared.get_while_used(of, "matrix", || Ok::<_, Infallible>(value)).unwrap()
+            let compute = || Ok::<_, Infallible>(value);
+            shared.get((of, "matrix"), Keep::WhileUsed, compute).unwrap()
         };
         let first = get(1);
         let second = get(2);

@@ -118,6 +118,11 @@ impl Work {
         Work::new(Pool::new(n_threads), Cancel::new())
     }
 
+    /// Returns the same work for a part whose own progress nobody counts.
+    pub fn quiet(&self) -> Work {
+        Work { progress: Progress::default(), ..self.clone() }
+    }
+
     /// Returns an error once the work should stop; call it at every natural pause.
     ///
     /// # Errors

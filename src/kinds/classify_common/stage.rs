@@ -24,11 +24,7 @@ use crate::{
         },
         error::MlError,
     },
-    stage::{
-        ctx::StageCtx,
-        error::StageError,
-        work::{Progress, Work},
-    },
+    stage::{ctx::StageCtx, error::StageError, work::Work},
 };
 
 /// Test rows that the permutation importance looks at, at the most: it asks the model once a column and
@@ -240,15 +236,11 @@ impl Data<'_> {
 
     /// Learns from one part how columns become features.
     fn prepare(&self, part: &[usize]) -> Result<Prepared, StageError> {
-        let work = self.quiet();
+        // Progress counts what the algorithm does; preparing would count columns in between.
+        let work = self.work.quiet();
         let (preparation, notes) =
             Preparation::fit(self.table()?, &self.rows(part), self.settings, &work)?;
         Ok(Prepared { preparation, notes })
-    }
-
-    /// Progress counts what the algorithm does; preparing would count columns in between.
-    fn quiet(&self) -> Work {
-        Work { progress: Progress::default(), ..self.work.clone() }
     }
 
     fn table(&self) -> Result<&Table, StageError> {
@@ -351,7 +343,7 @@ impl Data<'_> {
             }
             let batch = table.batch().slice(start, end - start);
             let chunk =
-                preparation.apply(&Table::from_batch(batch).at_row(start), &self.quiet())?;
+                preparation.apply(&Table::from_batch(batch).at_row(start), &self.work.quiet())?;
             for (i, row) in (done..).zip(&rows[done..done + n_own]) {
                 x.row_mut(i).copy_from_slice(chunk.row(row - start));
             }

@@ -10,10 +10,12 @@
 //! - [`parameters`], [`settings`]: what a person may ask, and what it becomes.
 //! - [`select`]: which column goes to which group.
 //! - [`mod@numeric`], [`mod@categorical`]: one column.
+//! - `components`: the features reduced to principal components.
 //! - [`model`]: a preparation as a table and back.
 //! - [`onnx`]: a preparation as operators for other programs.
 
 pub mod categorical;
+mod components;
 pub mod model;
 pub mod numeric;
 mod onnx;
@@ -33,8 +35,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     categorical::{CategoricalColumn, MISSING},
     numeric::{Learnt, NumericColumn},
-    settings::PcaSettings,
-    values::Values,
+    values::{Values, write_row},
 };
 pub use self::{
     parameters::{COLUMNS, DROP, categorical, categorical_params, numeric, numeric_params, reduce},
@@ -42,11 +43,7 @@ pub use self::{
 };
 use crate::{
     frame::{FrameError, Rows, Table},
-    ml::{
-        Matrix,
-        error::MlError,
-        pca::{self, Keep, Pca},
-    },
+    ml::{Matrix, pca::Pca},
     stage::{error::StageError, kind::Problem, work::Work},
 };
 
@@ -189,72 +186,16 @@ impl Preparation {
         Ok((preparation, notes))
     }
 
-    /// Learns the principal components of the features; returns what to tell of it.
-    fn learn_components(
-        &mut self,
-        taught: &Taught<'_>,
-        settings: &PcaSettings,
-        work: &Work,
-    ) -> Result<String, StageError> {
-        let keep = match (settings.components, settings.variance) {
-            (Some(n), _) => Keep::Components(n),
-            (None, Some(share)) => Keep::Variance(share),
-            (None, None) => Keep::All,
-        };
-        let n_features = self.columns.iter().map(Column::width).sum();
-        let fitted = match taught {
-            Taught::Some(table, rows) => {
-                let mut features = self.features_of(table, work)?;
-                if !rows.iter().copied().eq(0..table.n_rows()) {
-                    features = features.select_rows(rows);
-                }
-                Pca::fit(&features, keep, settings.whiten, work)
-            }
-            Taught::All(rows, _) => {
-                let chunks = Chunks { rows, preparation: self, work };
-                Pca::fit_chunks(&chunks, rows.n_rows(), n_features, keep, settings.whiten, work)?
-            }
-        };
-        let pca = fitted.map_err(|error| match error {
-            MlError::NotFinite { row, column } => StageError::Data(format!(
-                "principal components need a value everywhere, and `{}` has none in row {}; set `impute`",
-                self.features().get(column).map_or("", |f| f.name.as_str()),
-                taught.rows().and_then(|rows| rows.get(row).copied()).unwrap_or(row),
-            )),
-            MlError::Cancelled(_) => StageError::Cancelled,
-            other => StageError::Data(format!("reduce.pca: {other}")),
-        })?;
-        let note = format!(
-            "{} principal components hold {:.1} % of the variance of {n_features} features",
-            pca.components.len(),
-            100.0 * pca.variance_ratio.iter().sum::<f64>(),
-        );
-        self.pca = Some(pca);
-        Ok(note)
-    }
-
     /// Returns the features of every row, shape `(n_rows, n_features)`. NaN only where a number is missing
     /// and its column was fitted with `impute: none`.
     ///
     /// # Errors
     /// If a column is missing or has another type, or a value has no feature; the text names column and row.
     pub fn apply(&self, table: &Table, work: &Work) -> Result<Matrix, StageError> {
-        let Some(pca) = &self.pca else { return self.features_of(table, work) };
-        let columns = self.values_of(table, work)?;
-        let projection = pca.projection(self.n_features())?;
-        // Row by row: all features take several times the memory of their components.
-        let (n_features, n_components) = (self.n_features(), pca.components.len());
-        let mut matrix = Matrix::zeros(table.n_rows(), n_components);
-        work.pool.fill_chunks(matrix.data_mut(), n_components, |rows, slice| {
-            let mut features = vec![0.0; n_features];
-            for (row, components) in rows.zip(slice.chunks_exact_mut(n_components.max(1))) {
-                features.fill(0.0);
-                write_row(&columns, row, &mut features);
-                projection.write(&mut features, components);
-            }
-        });
-        work.check()?;
-        Ok(matrix)
+        match &self.pca {
+            Some(pca) => self.components(pca, table, work),
+            None => self.features_of(table, work),
+        }
     }
 
     /// Returns the features before any reduction.
@@ -378,49 +319,6 @@ impl Taught<'_> {
                 Ok(Cow::Owned(rows.table(Some(std::slice::from_ref(name)), &work.pool)?))
             }
         }
-    }
-}
-
-/// The features of a table, before any reduction, chunk by chunk.
-struct Chunks<'a> {
-    rows: &'a Rows,
-    preparation: &'a Preparation,
-    work: &'a Work,
-}
-
-/// Writes the features of a row before any reduction over zeros.
-fn write_row(columns: &[Values<'_>], row: usize, features: &mut [f64]) {
-    let mut rest = features;
-    for column in columns {
-        let (own, others) = rest.split_at_mut(column.width());
-        column.write(row, own);
-        rest = others;
-    }
-}
-
-impl pca::Chunks for Chunks<'_> {
-    type Error = StageError;
-
-    fn fold(
-        &self,
-        f: &pca::OfRows<'_>,
-        take: &mut dyn FnMut(Vec<f64>),
-    ) -> Result<Result<(), MlError>, StageError> {
-        let mut failed = None;
-        let features = |chunk: Table| -> Result<_, StageError> {
-            let features = self.preparation.features_of(&chunk, self.work)?;
-            Ok(f(chunk.first_row(), features.data()))
-        };
-        let columns = self.preparation.columns_in(self.rows);
-        self.rows.fold(Some(&columns), &self.work.pool, features, |part| {
-            match part {
-                Ok(part) if failed.is_none() => take(part),
-                Ok(_) => {}
-                Err(error) => _ = failed.get_or_insert(error),
-            }
-            Ok(())
-        })?;
-        Ok(failed.map_or(Ok(()), Err))
     }
 }
 

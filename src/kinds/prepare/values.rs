@@ -78,3 +78,13 @@ fn missing(table: &Table, name: &str) -> Result<Vec<bool>, StageError> {
     let date = is_temporal(table.column(name).map_err(in_column)?.data_type());
     Ok(numeric::read(table, name, date)?.iter().map(|v| v.is_nan()).collect())
 }
+
+/// Writes the features of a row before any reduction over zeros.
+pub fn write_row(columns: &[Values<'_>], row: usize, features: &mut [f64]) {
+    let mut rest = features;
+    for column in columns {
+        let (own, others) = rest.split_at_mut(column.width());
+        column.write(row, own);
+        rest = others;
+    }
+}

@@ -27,7 +27,7 @@ use crate::{
         error::StageError,
         kind::{Given, Problem},
         params::{Param, Shape},
-        work::{Progress, Work},
+        work::Work,
     },
 };
 
@@ -147,7 +147,7 @@ fn again(candidate: &Candidate, x: &Matrix, work: &Work) -> Result<Vec<i32>, Sta
     let (_, labels) = known
         .ok_or_else(|| StageError::Data(format!("a `{}` cannot be asked again", candidate.kind)))?;
     // Its progress is not the selection's.
-    let quiet = Work { progress: Progress::default(), ..work.clone() };
+    let quiet = work.quiet();
     let labels = labels(&candidate.params, x, &quiet)?;
     Ok(order::relabel(&labels, &order::by_size(&labels, order::n_clusters(&labels))))
 }

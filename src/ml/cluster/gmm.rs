@@ -23,7 +23,7 @@ use crate::{
         error::MlError,
         math,
     },
-    stage::work::{Progress, Work},
+    stage::work::Work,
 };
 
 use covariance::Factors;
@@ -101,7 +101,7 @@ impl Gmm {
 pub fn fit(x: &Matrix, params: &GmmParams, work: &Work) -> Result<Gmm, MlError> {
     check_input(x, 2)?;
     check_k(params.k, x.n_rows())?;
-    let quiet = Work { progress: Progress::default(), ..work.clone() };
+    let quiet = work.quiet();
     let parts = growing::parts(x, params.k, params.seed);
     let parts: Vec<_> = parts.iter().map(|part| Fitter::new(part, params, &quiet)).collect();
     let all = Fitter::new(x, params, work);
@@ -196,7 +196,7 @@ impl<'a> Fitter<'a> {
             _ => (KMEANS_STARTS - 1 + i, 1),
         };
         let params = KMeansParams { k, n_init, max_iter: 300, tol: 1e-4, seed };
-        let quiet = Work { progress: Progress::default(), ..self.work.clone() };
+        let quiet = self.work.quiet();
         let starts = Starts::new(&[], self.x, &params, &quiet.pool)?;
         let found = starts.best(first, &quiet)?;
         Ok(Posteriors::of_labels(&found.labels, found.centroids.n_rows()))

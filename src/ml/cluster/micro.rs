@@ -15,7 +15,7 @@ use crate::{
         },
         error::MlError,
     },
-    stage::work::{Progress, Work},
+    stage::work::Work,
 };
 
 /// Iterations of each k-means: the groups need not be the best, only small.
@@ -38,7 +38,7 @@ pub struct Micro {
 /// If there are no rows or features, or a value is not finite; if cancelled.
 pub fn groups(x: &Matrix, n_groups: usize, seed: u64, work: &Work) -> Result<Micro, MlError> {
     // The callers' progress counts merges.
-    let quiet = Work { progress: Progress::default(), ..work.clone() };
+    let quiet = work.quiet();
     let n_coarse = ((n_groups as f64).sqrt().ceil() as usize).min(x.n_rows());
     let coarse = kmeans::fit(x, &params(n_coarse, seed), &quiet)?;
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); order::n_clusters(&coarse.labels)];
