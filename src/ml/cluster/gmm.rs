@@ -17,7 +17,7 @@ use crate::{
         Matrix,
         cluster::{
             check_input, check_k, growing,
-            kmeans::{KMeansParams, Starts},
+            kmeans::{self, KMeansParams, Starts},
             panels::Panels,
         },
         error::MlError,
@@ -121,10 +121,10 @@ pub fn fit(x: &Matrix, params: &GmmParams, work: &Work) -> Result<Gmm, MlError> 
 /// Runs start number `i` to its end: over the parts, see [`growing`], and from what they find over all rows.
 fn start(parts: &[Fitter<'_>], all: &Fitter<'_>, i: usize) -> Result<Run, MlError> {
     let mut found = None;
-    for part in parts {
+    for (part, longer) in parts.iter().zip(parts.iter().skip(1).chain([all])) {
         found = match part.run(found, i) {
-            // Rows that differ may be missing here.
-            Ok(run) => Some(run.mixture).filter(|m| m.weights.len() == all.params.k),
+            // Rows that differ may be missing here, or rows that lie far away.
+            Ok(run) => part.leads_on(&run.mixture, longer)?.then_some(run.mixture),
             Err(MlError::Cancelled(cancelled)) => return Err(cancelled.into()),
             // What is flat here need not be flat there.
             Err(_) => None,
@@ -186,6 +186,12 @@ impl<'a> Fitter<'a> {
             self.work.progress.advance(1);
         }
         Ok(Run { mixture, bound, iterations, converged })
+    }
+
+    /// Returns whether longer rows may go on from what was found in these.
+    fn leads_on(&self, mixture: &Mixture, longer: &Fitter<'_>) -> Result<bool, MlError> {
+        let spread = |rows: &Fitter<'_>| kmeans::spread(rows.x, &mixture.means, self.work);
+        Ok(mixture.weights.len() == self.params.k && growing::holds(spread(self)?, spread(longer)?))
     }
 
     /// Returns the clusters that start number `i` begins with as posteriors.

@@ -102,6 +102,19 @@ pub fn extend(x: &Matrix, found: KMeans, work: &Work) -> Result<KMeans, MlError>
     Ok(KMeans { centroids, labels, inertia, iterations, converged })
 }
 
+/// Returns the mean squared distance of the rows of `x` to the nearest of some centroids.
+///
+/// # Errors
+/// As [`fit`].
+pub(super) fn spread(x: &Matrix, centroids: &Matrix, work: &Work) -> Result<f64, MlError> {
+    spread_around(&Rows::new(x, &work.pool)?, centroids, work)
+}
+
+fn spread_around(rows: &Rows<'_>, centroids: &Matrix, work: &Work) -> Result<f64, MlError> {
+    let labelled = lloyd::run(rows, centroids.clone(), (0, 0.0), work)?;
+    Ok(labelled.inertia / rows.x.n_rows() as f64)
+}
+
 /// Checks that given centroids are finite rows of as many features as `x` has.
 fn check_centroids(x: &Matrix, centroids: &Matrix) -> Result<(), MlError> {
     if centroids.n_cols() != x.n_cols() {
@@ -192,11 +205,15 @@ impl<'a> Starts<'a> {
         let mut rng = Rng::stream(self.params.seed, i as u64);
         let k = self.params.k;
         let mut found: Option<Matrix> = None;
-        for part in &self.parts {
+        let longer = self.parts.iter().skip(1).chain([&self.rows]);
+        for (part, longer) in self.parts.iter().zip(longer) {
             let from = found.unwrap_or_else(|| plus_plus(part, k, &mut rng, &work.pool));
             let run = self.iterate(part, from, work)?;
-            // Rows that differ may be missing here: then the next part draws anew.
-            found = Some(run.centroids).filter(|centroids| centroids.n_rows() == k);
+            // Rows that differ may be missing here, or rows that lie far away: then the next part draws anew.
+            let spread = run.inertia / part.x.n_rows() as f64;
+            let leads_on = run.centroids.n_rows() == k
+                && growing::holds(spread, spread_around(longer, &run.centroids, work)?);
+            found = leads_on.then_some(run.centroids);
         }
         let from = found.unwrap_or_else(|| plus_plus(&self.rows, k, &mut rng, &work.pool));
         self.run_from(from, work)

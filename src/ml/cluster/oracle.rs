@@ -36,6 +36,14 @@ pub(super) fn close(a: f64, b: f64, tolerance: f64) -> bool {
     (a - b).abs() <= tolerance * b.abs().max(1.0)
 }
 
+/// Makes a long table of one feature, of which two rows lie far away.
+pub(crate) fn with_far_rows() -> Matrix {
+    let mut values = blobs(70_000, 1, 2, 4).data().to_vec();
+    values[4711] = 3000.0;
+    values[47_110] = 3001.0;
+    Matrix::new(values.len(), 1, values)
+}
+
 /// Returns `n_rows` rows around `n_centres` centres in `n_cols` dimensions.
 pub(crate) fn blobs(n_rows: usize, n_cols: usize, n_centres: usize, seed: u64) -> Matrix {
     let mut rng = Rng::new(seed);

@@ -1,7 +1,9 @@
 //! Hand-worked cases, oracles and degenerate data of `gmm`. It does not know how the results are stored.
 
 use super::*;
-use crate::ml::cluster::oracle::{blobs, close, document, floats, labels, ordered, x};
+use crate::ml::cluster::oracle::{
+    blobs, close, document, floats, labels, ordered, with_far_rows, x,
+};
 
 const SHAPES: [Covariance; 4] =
     [Covariance::Full, Covariance::Tied, Covariance::Diag, Covariance::Spherical];
@@ -125,6 +127,17 @@ fn what_the_parts_of_a_long_table_lack_is_not_lost() {
     let found = fit(&x, &params(3, Covariance::Full), &Work::alone(1)).unwrap();
     assert_eq!(found.means.n_rows(), 3);
     assert_eq!(found.labels.iter().filter(|l| **l == found.labels[4711]).count(), 1);
+}
+
+#[test]
+fn few_rows_far_away_get_their_component_in_a_long_table() {
+    let x = with_far_rows();
+    let (asked, work) = (params(3, Covariance::Full), Work::alone(2));
+    let found = fit(&x, &asked, &work).unwrap();
+    let all = Fitter::new(&x, &asked, &work);
+    let whole = all.finish(all.run(None, 0).unwrap()).unwrap();
+    assert!(close(found.log_likelihood, whole.log_likelihood, 1e-6));
+    assert_eq!(found.labels.iter().filter(|l| **l == found.labels[4711]).count(), 2);
 }
 
 #[test]

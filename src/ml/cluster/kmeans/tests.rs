@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     base::memory::Memory,
     ml::{
-        cluster::oracle::{blobs, close, document, labels, ordered, x},
+        cluster::oracle::{blobs, close, document, labels, ordered, with_far_rows, x},
         simd::Scalar,
     },
 };
@@ -120,6 +120,20 @@ fn a_row_that_the_parts_of_a_long_table_lack_is_not_lost() {
         assert_eq!(centroids, [0.0, 1.0, 500.0]);
     }
     assert!(n_lacking > 0);
+}
+
+/// Two rows in half a million carried a third of all variance, no part had them, and they never got a centroid.
+#[test]
+fn few_rows_far_away_get_their_centroid_in_a_long_table() {
+    let x = with_far_rows();
+    let work = Work::alone(2);
+    for seed in 0..4 {
+        let asked = KMeansParams { seed, n_init: 2, ..params(3) };
+        let found = fit(&x, &asked, &work).unwrap();
+        let whole = Starts::new(&[], &x, &asked, &work.pool).unwrap().best(0, &work).unwrap();
+        assert!(found.inertia <= 1.02 * whole.inertia, "{} {}", found.inertia, whole.inertia);
+        assert_ne!(found.labels[4711], found.labels[0]);
+    }
 }
 
 #[test]
