@@ -59,17 +59,20 @@ struct Params {
 }
 
 impl Params {
-    /// Clusters the rows of `x`, or a sample of them that is extended to all.
-    fn cluster(&self, x: &Matrix, work: &Work) -> Result<KMeans, StageError> {
+    /// Clusters the rows of `x`, or a sample of them that is extended to all. Also returns, of a sample, how large the mean
+    /// squared distance to the own centroid is among its rows and among all, where that is not the same.
+    fn cluster(&self, x: &Matrix, work: &Work) -> Result<(KMeans, Option<[f64; 2]>), StageError> {
         let Params { k, n_init, max_iter, tol, sample, seed } = *self;
         let params = KMeansParams { k, n_init, max_iter, tol, seed };
-        match common::sample_of(x, sample, seed) {
-            None => Ok(kmeans::fit(x, &params, work)?),
-            Some(sample) => {
-                let found = kmeans::fit(&x.select_rows(&sample), &params, work)?;
-                Ok(kmeans::extend(x, found, work)?)
-            }
-        }
+        let Some(sample) = common::sample_of(x, sample, seed) else {
+            return Ok((kmeans::fit(x, &params, work)?, None));
+        };
+        let found = kmeans::fit(&x.select_rows(&sample), &params, work)?;
+        let of_sample = found.inertia / sample.len() as f64;
+        let all = kmeans::extend(x, found, work)?;
+        let of_all = all.inertia / x.n_rows() as f64;
+        let differs = !growing::holds(of_sample, of_all);
+        Ok((all, differs.then_some([of_sample, of_all])))
     }
 }
 
@@ -79,7 +82,7 @@ impl Params {
 /// As the stage itself.
 pub(super) fn labels(params: &Value, x: &Matrix, work: &Work) -> Result<Vec<i32>, StageError> {
     let params: Params = common::params_of(params)?;
-    Ok(params.cluster(x, work)?.labels)
+    Ok(params.cluster(x, work)?.0.labels)
 }
 
 impl Kind for ClusterKMeans {
@@ -119,9 +122,15 @@ impl Kind for ClusterKMeans {
             let n_copied = growing::n_rows(n) + params.sample.unwrap_or(0).min(n);
             n_copied * d * size_of::<f64>() + 64 * n
         })?;
-        let fitted = params.cluster(&features.x, ctx.work)?;
+        let (fitted, differing) = params.cluster(&features.x, ctx.work)?;
         let others = "have the segment of the nearest centroid";
         common::note_sample(ctx, &features.x, (params.sample, params.seed), others);
+        if let Some([of_sample, of_all]) = differing {
+            ctx.note(format!(
+                "the sample does not stand for all rows: the mean squared distance to the own centroid is {of_sample:.4} \
+                 in it and {of_all:.4} in all; take a larger one, or none"
+            ));
+        }
         let n_clusters = fitted.centroids.n_rows();
         common::note_fewer(ctx, params.k, n_clusters);
         common::note_cap(ctx, fitted.converged, params.max_iter);
